@@ -1,0 +1,14 @@
+"""The errors that a person is shown as a sentence, without a traceback."""
+
+
+class FewbitsError(Exception):
+    """Something that the person at the keyboard can mend: the text says what was got, what was expected, what to do."""
+
+
+class Cancelled(FewbitsError):
+    """The run was cancelled; what it had finished for other runs (checkpoints, data sets) stays."""
+
+
+def unknown(kind: str, got: str, known: list[str]) -> FewbitsError:
+    """Return the error for a name that is in no registry: ``unknown quantizer 'hqgn'; known: float16, float32 …``."""
+    return FewbitsError(f"unknown {kind} {got!r}; known: {', '.join(sorted(known))}")

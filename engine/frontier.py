@@ -1,0 +1,81 @@
+"""Which points are worth a look: the Pareto frontier, and whether two runs can be told apart.
+
+numpy and pandas only: the dashboard computes frontiers anew under every filter.
+"""
+
+import numpy as np
+import pandas as pd
+
+from engine.errors import FewbitsError
+
+HIGHER_IS_BETTER = ("recall", "ndcg", "overlap", "throughput", "compression")
+
+
+def higher_is_better(column: str) -> bool:
+    """Return whether more of a metric is better; latency, bytes, seconds and ties are better when low."""
+    return column.startswith(HIGHER_IS_BETTER)
+
+
+def on_frontier(points: pd.DataFrame, x: str, y: str) -> pd.Series:
+    """Return for each point whether no other is at least as good in both metrics and better in one.
+
+    Points that lack either metric are never on the frontier. Points that are equal in both are on it together.
+
+    Parameters
+    ----------
+    points : DataFrame with columns ``x`` and ``y``
+    x, y : column names; `higher_is_better` tells their direction.
+
+    Raises
+    ------
+    FewbitsError
+        A column that no point has.
+    """
+    for column in (x, y):
+        if column not in points.columns:
+            numeric = [c for c in points.columns if pd.api.types.is_numeric_dtype(points[c])]
+            raise FewbitsError(f"no point has {column!r}; measured are: {', '.join(sorted(numeric))}")
+    cost = points[x].to_numpy(float) * (-1 if higher_is_better(x) else 1)
+    gain = points[y].to_numpy(float) * (1 if higher_is_better(y) else -1)
+    measured = np.flatnonzero(~(np.isnan(cost) | np.isnan(gain)))
+    order = measured[np.lexsort((-gain[measured], cost[measured]))]
+    best = np.zeros(len(points), bool)
+    highest, at = -np.inf, np.nan
+    for i in order:  # by rising cost, best gain first within equal cost
+        if gain[i] > highest:
+            highest, at = gain[i], cost[i]
+            best[i] = True
+        elif gain[i] == highest and cost[i] == at:
+            best[i] = True
+    return pd.Series(best, index=points.index, name="frontier")
+
+
+def bootstrap_means(values: np.ndarray, seed: int = 0, resamples: int = 1000) -> np.ndarray:
+    """Return the means of bootstrap resamples of the rows of ``values`` [n, m]: float64 [resamples, m].
+
+    Each resample draws n rows with replacement; all m columns share the draw, so differences of columns are paired.
+    """
+    n = len(values)
+    rng = np.random.default_rng(seed)
+    means = np.empty((resamples, values.shape[1]))
+    for r in range(resamples):
+        counts = np.bincount(rng.integers(0, n, n, dtype=np.int32), minlength=n)
+        means[r] = counts @ values / n
+    return means
+
+
+def interval(values: np.ndarray, seed: int = 0, resamples: int = 1000) -> tuple[np.ndarray, np.ndarray]:
+    """Return the 95 % percentile bootstrap interval of the column means of ``values`` [n, m]: low [m], high [m]."""
+    low, high = np.percentile(bootstrap_means(values, seed, resamples), [2.5, 97.5], axis=0)
+    return low, high
+
+
+def paired_difference(a: np.ndarray, b: np.ndarray, seed: int = 0) -> tuple[float, float, float]:
+    """Return mean(a − b) over users and its 95 % paired bootstrap interval (float [n] each, the same users in the
+    same order).
+    """
+    if a.shape != b.shape:
+        raise FewbitsError(f"a paired comparison needs the same users: got {a.shape[0]:,} and {b.shape[0]:,}")
+    difference = (np.asarray(a, float) - b)[:, None]
+    low, high = interval(difference, seed)
+    return float(difference.mean()), float(low[0]), float(high[0])

@@ -1,0 +1,144 @@
+"""What a run is: a frozen description, its canonical JSON, and the run id that follows from it.
+
+Nothing heavy is imported here, so that the dashboard can build, compare and submit specifications without torch or
+numba. A quantizer's own options are plain scalars here; ``engine.quantizers.resolve`` checks them and fills in their
+defaults.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from engine.errors import FewbitsError
+
+KS = (10, 20, 50, 100)
+"""List lengths at which recall, ndcg and overlap are measured."""
+LATENCY_K = 20
+"""List length of the timed searches."""
+FLOAT_BITS = 32
+NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,63}$")
+
+Option = bool | int | float | str
+
+
+class Strict(BaseModel):
+    """A frozen model that converts nothing silently and refuses fields that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    def canonical(self) -> str:
+        """Return the JSON with sorted keys and no spaces: equal text for equal content."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+    def digest(self) -> str:
+        """Return the first 12 hex digits of the SHA-256 of the canonical JSON."""
+        return hashlib.sha256(self.canonical().encode()).hexdigest()[:12]
+
+
+class ModelSpec(Strict):
+    """The full-precision model: encoder, size, loss and training budget. Runs with an equal one share its checkpoint.
+
+    ``lr``, ``temperature``, ``negatives`` and ``l2`` are used by the losses as ``engine.training.losses`` says;
+    ``epochs`` is the most, early stopping on the validation ndcg@20 may end sooner. ``schedule`` is that of the
+    learning rate: from ``lr`` down to 0 over all epochs along half a cosine, or constant.
+    """
+
+    encoder: str = "lightgcn"
+    dim: int = Field(64, ge=1, le=4096)
+    layers: int = Field(3, ge=0, le=8)
+    loss: str = "softmax"
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+    epochs: int = Field(40, ge=1, le=100_000)
+    batch: int = Field(8192, ge=1, le=1 << 20)
+    lr: float = Field(0.01, gt=0, le=10)
+    schedule: Literal["cosine", "constant"] = "cosine"
+    temperature: float = Field(0.1, gt=0, le=100)
+    negatives: int = Field(512, ge=1, le=65536)
+    l2: float = Field(0.0, ge=0, le=10)
+    patience: int = Field(5, ge=1, le=10_000)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _encoders_without_a_graph(cls, values: Any) -> Any:
+        """MF and popularity propagate nothing: their ``layers`` is 0 whatever was asked, so that equal models get
+        equal ids.
+        """
+        if isinstance(values, dict) and values.get("encoder") in ("mf", "popularity"):
+            values = {**values, "layers": 0}
+            if values["encoder"] == "popularity":
+                values["dim"] = 1
+        return values
+
+
+class RunSpec(Strict):
+    """One run: a data set, a model, a quantizer at a bit-width, and the query precisions to serve it with."""
+
+    dataset: str
+    split_seed: int = Field(0, ge=0, le=2**31 - 1)
+    model: ModelSpec = ModelSpec()
+    quantizer: str = "float32"
+    bits: int = Field(FLOAT_BITS, ge=1, le=FLOAT_BITS)
+    query_bits: tuple[int, ...] = ()
+    options: dict[str, Option] = {}
+
+    @field_validator("query_bits", mode="before")
+    @classmethod
+    def _sequence(cls, value: Any) -> Any:
+        return tuple(value) if isinstance(value, list) else value
+
+    @field_validator("dataset", "quantizer")
+    @classmethod
+    def _plain_name(cls, value: str) -> str:
+        if not NAME.match(value):
+            raise ValueError(f"{value!r} is no name: expected lower-case letters, digits, '-' and '_'")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_queries(cls, values: Any) -> Any:
+        """Without a choice, users are served both at float32 and at the items' own bits; highest first, none twice."""
+        if isinstance(values, dict):
+            asked = values.get("query_bits") or (FLOAT_BITS, values.get("bits", FLOAT_BITS))
+            if isinstance(asked, Sequence) and all(isinstance(b, int) for b in asked):
+                values = {**values, "query_bits": tuple(sorted(set(asked), reverse=True))}
+        return values
+
+    @model_validator(mode="after")
+    def _queries_are_float_or_own(self) -> "RunSpec":
+        odd = set(self.query_bits) - {FLOAT_BITS, self.bits}
+        if odd:
+            raise ValueError(
+                f"query_bits {sorted(odd)}: users are served at 32 (float32) or at the items' own {self.bits} bits"
+            )
+        return self
+
+    @property
+    def run_id(self) -> str:
+        """``<dataset>-<quantizer><bits>-<digest>``: readable, safe as a folder name, equal for equal specifications."""
+        name = self.quantizer if self.quantizer.endswith(str(self.bits)) else f"{self.quantizer}{self.bits}"
+        return f"{self.dataset}-{name}-{self.digest()}"
+
+
+def parse_spec(values: dict[str, Any] | str) -> RunSpec:
+    """Return the specification in a dict or JSON text.
+
+    Raises
+    ------
+    FewbitsError
+        One sentence for each field that is off: its name, what was got, what was expected.
+    """
+    try:
+        return RunSpec.model_validate_json(values) if isinstance(values, str) else RunSpec.model_validate(values)
+    except ValidationError as error:
+        raise FewbitsError("; ".join(_sentence(e) for e in error.errors())) from None
+
+
+def _sentence(error: Any) -> str:
+    where = ".".join(str(part) for part in error["loc"]) or "specification"
+    got = error.get("input")
+    shown = "" if error["type"] == "missing" or isinstance(got, dict) else f" (got {got!r})"
+    return f"{where}: {error['msg']}{shown}"

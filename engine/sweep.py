@@ -1,0 +1,136 @@
+"""From choices to runs: every sensible combination once, and about how long they take. No heavy imports.
+
+The command line and the dashboard both expand their choices here, so that both mean the same runs.
+"""
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from engine.errors import FewbitsError, unknown
+from engine.spec import FLOAT_BITS, ModelSpec, Option, RunSpec, parse_spec
+
+TRAIN_S_PER_MILLION = 130.0
+"""Seconds to train one million interactions with LightGCN at d = 64 on two cores, before this machine has shown its
+own.
+"""
+MEASURE_S, MEASURE_S_PER_BILLION_PAIRS = 6.0, 12.0
+"""Seconds a run needs without training: start-up and latency, and exact search for each billion of user × item pairs.
+"""
+
+
+def expand(
+    methods: Sequence[Mapping[str, Any]],
+    datasets: Sequence[str],
+    quantizers: Sequence[str],
+    bits: Sequence[int] = (),
+    models: Sequence[ModelSpec] = (ModelSpec(),),
+    queries: Sequence[str] = ("float32", "own"),
+    options: Mapping[str, Mapping[str, Sequence[Option]]] | None = None,
+    split_seed: int = 0,
+) -> list[RunSpec]:
+    """Return the runs that the choices mean, each once, in an order in which checkpoints are shared early.
+
+    Parameters
+    ----------
+    methods : ``engine.quantizers.describe()``, or the catalog's copy of it.
+    bits : bit-widths wanted; a quantizer takes those it supports (none given: all), one that supports only a single
+        width (float32, sign) takes that. A quantizer that supports several but none of those wanted is an error.
+    queries : how users are served: "float32", "own" (the items' bits) or both, measured within one run.
+    options : for each quantizer the values of its options to combine, e.g. ``{"sign": {"scale": ["none", "row"]}}``;
+        those left out take their default.
+
+    Raises
+    ------
+    FewbitsError
+        A quantizer, bit-width or option that is not known, or nothing chosen; the known ones are listed.
+    """
+    known = {str(m["name"]): m for m in methods}
+    for empty, what in (
+        (datasets, "data set"),
+        (quantizers, "quantizer"),
+        (models, "model"),
+        (queries, "query precision"),
+    ):
+        if not empty:
+            raise FewbitsError(f"no {what} chosen: choose at least one")
+    for name in options or {}:
+        if name not in quantizers:
+            raise FewbitsError(
+                f"options were given for {name!r}, which is not among the chosen quantizers: {', '.join(quantizers)}"
+            )
+    specs: dict[str, RunSpec] = {}
+    for dataset, model, name in itertools.product(datasets, models, quantizers):
+        if name not in known:
+            raise unknown("quantizer", name, list(known))
+        for width in _widths(known[name], bits):
+            for chosen in _combinations(known[name], (options or {}).get(name, {})):
+                spec = parse_spec({
+                    "dataset": dataset, "split_seed": split_seed, "model": model.model_dump(), "quantizer": name,
+                    "bits": width, "query_bits": _query_bits(queries, width), "options": chosen,
+                })  # fmt: skip
+                specs.setdefault(spec.run_id, spec)
+    return list(specs.values())
+
+
+def _widths(method: Mapping[str, Any], wanted: Sequence[int]) -> list[int]:
+    supported = list(method["bits"])
+    if not wanted or len(supported) == 1:
+        return supported
+    widths = [b for b in supported if b in wanted]
+    if not widths:
+        raise FewbitsError(
+            f"{method['name']} has no {'/'.join(map(str, wanted))} bits; it supports {', '.join(map(str, supported))}"
+        )
+    return widths
+
+
+def _combinations(method: Mapping[str, Any], given: Mapping[str, Sequence[Option]]) -> Iterable[dict[str, Option]]:
+    options = {o["name"]: o for o in method["options"]}
+    for name, values in given.items():
+        if name not in options:
+            raise unknown(f"option of {method['name']}", name, list(options) or ["(it has none)"])
+        choices = options[name].get("choices")
+        for value in values:
+            if choices and value not in choices:
+                raise unknown(f"value of {method['name']}.{name}", str(value), [str(c) for c in choices])
+    chosen: list[Sequence[Option]] = [given.get(name) or [o["default"]] for name, o in options.items()]
+    return (dict(zip(options, combination, strict=True)) for combination in itertools.product(*chosen))
+
+
+def _query_bits(queries: Sequence[str], width: int) -> list[int]:
+    odd = set(queries) - {"float32", "own"}
+    if odd:
+        raise FewbitsError(f"unknown query precision {', '.join(sorted(odd))}; known: float32, own")
+    return sorted({FLOAT_BITS if q == "float32" else width for q in queries}, reverse=True)
+
+
+def estimate_s(
+    specs: Iterable[RunSpec],
+    sizes: Mapping[str, tuple[int, int, int]],
+    trained: Iterable[str] = (),
+    measured: Mapping[tuple[str, str, int], float] | None = None,
+) -> float:
+    """Return about how many seconds the runs take on a machine like this, one after the other.
+
+    Parameters
+    ----------
+    sizes : data set → (users, items, interactions), as the registry knows them.
+    trained : digests of the models (`model_key`) whose checkpoints exist or are shared; their training costs nothing.
+    measured : (data set, encoder, dim) → seconds that training took here before.
+    """
+    seconds, have = 0.0, set(trained)
+    for spec in specs:
+        users, items, interactions = sizes[spec.dataset]
+        seconds += MEASURE_S + MEASURE_S_PER_BILLION_PAIRS * len(spec.query_bits) * users * items / 1e9
+        if (key := model_key(spec)) in have or spec.model.encoder == "popularity":
+            continue
+        have.add(key)
+        default = TRAIN_S_PER_MILLION * interactions / 1e6 * (spec.model.dim + 32) / 96 * (spec.model.layers + 2) / 5
+        seconds += (measured or {}).get((spec.dataset, spec.model.encoder, spec.model.dim), default)
+    return seconds
+
+
+def model_key(spec: RunSpec) -> str:
+    """Return what two runs must have in common to share a checkpoint, before the data is read."""
+    return f"{spec.dataset}-{spec.split_seed}-{spec.model.digest()}"

@@ -1,0 +1,62 @@
+"""What a run is: equal content has an equal id, odd content is refused with a sentence."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.errors import FewbitsError
+from engine.spec import ModelSpec, RunSpec, parse_spec
+from engine.store.folders import RUN_ID
+
+
+def test_the_order_of_fields_does_not_change_the_id():
+    a = parse_spec({"dataset": "demo", "quantizer": "uniform", "bits": 4})
+    b = parse_spec('{"bits": 4, "quantizer": "uniform", "dataset": "demo"}')
+    assert a == b
+    assert a.run_id == b.run_id
+
+
+def test_the_canonical_text_gives_the_specification_back():
+    spec = parse_spec(
+        {"dataset": "demo", "quantizer": "sign", "bits": 1, "options": {"scale": "row"}, "model": {"dim": 32}}
+    )
+    assert parse_spec(spec.canonical()) == spec
+
+
+@given(seed=st.integers(0, 2**31 - 1), dim=st.integers(1, 4096), bits=st.sampled_from([1, 2, 4, 8, 16, 32]))
+def test_every_id_is_a_safe_folder_name(seed, dim, bits):
+    spec = RunSpec(dataset="ml-100k", quantizer="uniform", bits=bits, model=ModelSpec(seed=seed, dim=dim))
+    assert RUN_ID.match(spec.run_id)
+
+
+def test_a_change_of_any_model_field_changes_the_id():
+    base = parse_spec({"dataset": "demo"})
+    for change in ({"dim": 32}, {"seed": 1}, {"lr": 0.02}, {"loss": "bpr"}, {"schedule": "constant"}):
+        assert parse_spec({"dataset": "demo", "model": change}).run_id != base.run_id
+
+
+def test_layers_do_not_distinguish_encoders_that_have_none():
+    assert ModelSpec(encoder="mf", layers=3) == ModelSpec(encoder="mf", layers=0)
+
+
+def test_users_are_served_at_float_and_own_bits_unless_said_otherwise():
+    assert parse_spec({"dataset": "demo", "bits": 4}).query_bits == (32, 4)
+    assert parse_spec({"dataset": "demo", "bits": 32}).query_bits == (32,)
+    assert parse_spec({"dataset": "demo", "bits": 4, "query_bits": [4]}).query_bits == (4,)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"dataset": "../etc"}, "no name"),
+        ({"dataset": "demo", "bits": 4, "query_bits": [8]}, "own 4 bits"),
+        ({"dataset": "demo", "model": {"dim": 0}}, "model.dim"),
+        ({"dataset": "demo", "modell": {}}, "modell"),
+        ({"dataset": "demo", "model": {"lr": "fast"}}, "model.lr"),
+        ({}, "dataset"),
+        ("{", "JSON"),
+    ],
+)
+def test_odd_specifications_are_refused_with_the_field_named(values, words):
+    with pytest.raises(FewbitsError, match=words.replace(".", r"\.")):
+        parse_spec(values)
