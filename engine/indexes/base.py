@@ -1,0 +1,250 @@
+"""What every index does: it holds packed item codes and returns, for each query, the k items of the highest score.
+
+The checks at the door and the split over threads are here; a layout adds how codes are packed and its kernels.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from engine.codes import UNIT_BYTES, Codes
+from engine.errors import FewbitsError
+from engine.indexes.topk import permutation
+
+MAX_ITEMS = 2**31 - 1
+Exclude = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Hits:
+    """The lists found: ids int32 [B, k], scores float32 [B, k], best first.
+
+    Where fewer than k items are left, the places behind them have id -1 and score -inf.
+    """
+
+    ids: np.ndarray
+    scores: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Packed:
+    """Users' own codes, packed as a layout wants its queries.
+
+    Parameters
+    ----------
+    layout, dim, bits : what the codes were packed for and from
+    values : array [B, …]
+        The packed rows; the dtype is the layout's.
+    steps : float32 [B] or [0]
+        The step of each row; empty where codes have none.
+    """
+
+    layout: str
+    dim: int
+    bits: int
+    values: np.ndarray
+    steps: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> "Packed":
+        """Return these queries: views for a slice, copies for row numbers."""
+        steps = self.steps[rows] if len(self.steps) else self.steps
+        return Packed(self.layout, self.dim, self.bits, self.values[rows], steps)
+
+
+class Index(ABC):
+    """Packed item codes in the order of the permutation with this seed, and the search through all of them."""
+
+    layout: ClassVar[str]
+    n: int
+    dim: int
+    bits: int
+    seed: int
+
+    @staticmethod
+    @abstractmethod
+    def accepts(codes: Codes) -> bool:
+        """Return whether this layout stores such codes."""
+
+    @classmethod
+    @abstractmethod
+    def build(cls, codes: Codes, seed: int = 0) -> Self:
+        """Return the index of these item codes; row i is item i. The seed (0 … 2^63 - 1) orders equal scores."""
+
+    @abstractmethod
+    def pack_queries(self, codes: Codes) -> Packed:
+        """Return users' codes, of the items' own kind and bits, packed as queries.
+
+        Raises
+        ------
+        FewbitsError
+            For codes of another kind, bit-width or dimension.
+        """
+
+    @abstractmethod
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the resident arrays."""
+
+    @classmethod
+    @abstractmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray], meta: dict[str, str]) -> Self:
+        """Return the index that has these `arrays` and `meta`.
+
+        Raises
+        ------
+        FewbitsError
+            Where arrays and meta do not fit each other.
+        """
+
+    @abstractmethod
+    def _packed_row(self) -> tuple[type[np.generic], int, bool]:
+        """Return the dtype and width of a packed query, and whether each has a step: kernels read them unchecked."""
+
+    @abstractmethod
+    def _search_float(self, queries: np.ndarray, *rest: Any) -> None:
+        """Fill ids and scores for float32 queries [B, D]; rest is indptr, excluded, ids, scores."""
+
+    @abstractmethod
+    def _search_packed(self, queries: Packed, *rest: Any) -> None:
+        """Fill ids and scores for packed queries."""
+
+    @property
+    def unit(self) -> float | None:
+        """Return the unit of the steps; None for a layout that has none."""
+        return None
+
+    @property
+    def nbytes(self) -> int:
+        """Return the bytes that a query needs in memory: those of the arrays, and 4 of the unit where there is one."""
+        return sum(a.nbytes for a in self.arrays().values()) + (0 if self.unit is None else UNIT_BYTES)
+
+    def meta(self) -> dict[str, str]:
+        """Return what the arrays do not say, as text."""
+        meta = {
+            "layout": self.layout,
+            "n": str(self.n),
+            "dim": str(self.dim),
+            "bits": str(self.bits),
+            "seed": str(self.seed),
+        }
+        return meta if self.unit is None else {**meta, "unit": repr(self.unit)}
+
+    def search(self, queries: np.ndarray | Packed, k: int, exclude: Exclude | None = None, threads: int = 1) -> Hits:
+        """Return the k items of the highest score for each query; equal scores in the order of the permutation.
+
+        Parameters
+        ----------
+        queries : float32 [B, D], or the result of `pack_queries`
+        k : at least 1; more than n leaves places missing
+        exclude : (indptr int64 [B + 1], items int32), optional
+            The items that query b must not get: ``items[indptr[b]:indptr[b + 1]]``, in any order.
+        threads : at least 1
+            Queries are divided among them; the result does not depend on it.
+
+        Raises
+        ------
+        FewbitsError
+            For queries, k, exclude or threads of another type, shape or range.
+        """
+        queries, k = self._checked_queries(queries), int(k)
+        if k < 1 or threads < 1:
+            raise FewbitsError(f"search: got k {k} and threads {threads}, expected at least 1 of each")
+        indptr, items = _checked_exclude(exclude, len(queries), self.n)
+        ids, scores = np.empty((len(queries), k), np.int32), np.empty((len(queries), k), np.float32)
+        run: Callable[..., None] = self._search_packed if isinstance(queries, Packed) else self._search_float
+        if threads == 1 or len(queries) == 1:
+            run(queries, indptr, items, ids, scores)
+            return Hits(ids, scores)
+        bounds = [len(queries) * i // threads for i in range(threads + 1)]
+        with ThreadPoolExecutor(threads) as pool:
+            parts = [slice(low, high) for low, high in pairwise(bounds) if low < high]
+            jobs = [pool.submit(run, queries[p], indptr[p.start : p.stop + 1], items, ids[p], scores[p]) for p in parts]
+            for job in jobs:
+                job.result()
+        return Hits(ids, scores)
+
+    def _checked_queries(self, queries: np.ndarray | Packed) -> np.ndarray | Packed:
+        if isinstance(queries, Packed):
+            return self._checked_packed(queries)
+        if not isinstance(queries, np.ndarray) or queries.dtype != np.float32 or queries.ndim != 2:
+            got_type = (
+                f"{queries.dtype} {list(queries.shape)}" if isinstance(queries, np.ndarray) else type(queries).__name__
+            )
+            raise FewbitsError(f"queries: got {got_type}, expected float32 [B, {self.dim}], or pack_queries of codes")
+        if queries.shape[1] != self.dim:
+            raise FewbitsError(f"queries: got {queries.shape[1]} dimensions, expected the index's {self.dim}")
+        if not np.isfinite(queries).all():
+            raise FewbitsError("queries: got NaN or infinite numbers, expected finite ones")
+        return plain(queries)
+
+    def _checked_packed(self, queries: Packed) -> Packed:
+        got, expected = (queries.layout, queries.dim, queries.bits), (self.layout, self.dim, self.bits)
+        if got != expected:
+            raise FewbitsError(
+                f"queries: got (layout, dim, bits) {got}, expected {expected}; pack them with this index"
+            )
+        (dtype, width, stepped), values, steps = self._packed_row(), queries.values, queries.steps
+        if values.dtype != dtype or values.shape != (len(values), width) or steps.shape != (len(values) * stepped,):
+            got_type = f"{values.dtype} {list(values.shape)} with {len(steps)} steps"
+            raise FewbitsError(
+                f"queries: got {got_type}, expected {dtype.__name__} [B, {width}]; pack them with this index"
+            )
+        if steps.dtype != np.float32 or not values.flags.carray or not steps.flags.carray:
+            return Packed(*got, plain(values), plain(steps.astype(np.float32, copy=False)))
+        return queries
+
+
+def plain(array: np.ndarray) -> np.ndarray:
+    """Return the array itself if C-contiguous and writeable, else a copy: kernels are compiled for that alone."""
+    return array if array.flags.carray else np.array(array, order="C")
+
+
+def checked_seed(n: int, seed: int) -> int:
+    """Return the seed, or raise a FewbitsError where it or the number of items is beyond the kernels' integers."""
+    if n > MAX_ITEMS or not 0 <= seed < 2**63:
+        raise FewbitsError(
+            f"index: got {n} items and seed {seed}, expected at most {MAX_ITEMS} items and a seed 0 … 2^63 - 1"
+        )
+    return int(seed)
+
+
+def stored_order(n: int, seed: int) -> np.ndarray:
+    """Return the item id at each position, int64 [n]."""
+    return permutation(n, checked_seed(n, seed))
+
+
+def own_codes(index: Index, codes: Codes) -> None:
+    """Raise a FewbitsError unless the codes are of the items' own kind, bit-width and dimension."""
+    if not index.accepts(codes) or (codes.bits, codes.dim) != (index.bits, index.dim):
+        got = f"{type(codes).__name__} of {codes.bits} bits, {codes.dim} dimensions"
+        raise FewbitsError(f"queries: got {got}, expected the items' own {index.bits} bits, {index.dim} dimensions")
+
+
+_NOTHING = np.empty(0, np.int32)
+
+
+def _checked_exclude(exclude: Exclude | None, batch: int, n: int) -> Exclude:
+    """Return (indptr, items) as the kernels want them."""
+    if exclude is None:
+        return np.zeros(batch + 1, np.int64), _NOTHING
+    indptr, items = exclude
+    if indptr.dtype != np.int64 or items.dtype != np.int32 or indptr.ndim != 1 or items.ndim != 1:
+        got = f"{indptr.dtype} {list(indptr.shape)} and {items.dtype} {list(items.shape)}"
+        raise FewbitsError(f"exclude: got {got}, expected int64 [{batch + 1}] and int32 [m]")
+    if len(indptr) != batch + 1:
+        raise FewbitsError(f"exclude: got indptr of {len(indptr)}, expected {batch + 1} for {batch} queries")
+    low, high = int(indptr[0]), int(indptr[-1])
+    if low < 0 or high > len(items) or (indptr[1:] < indptr[:-1]).any():
+        raise FewbitsError(f"exclude: got indptr from {low} to {high}, expected it to ascend within 0 … {len(items)}")
+    used = plain(items[low:high])
+    # a negative id is a large one when read without a sign, so one maximum checks both ends
+    if len(used) and int(used.view(np.uint32).max()) >= n:
+        raise FewbitsError(f"exclude: got an item id outside 0 … {n - 1}, expected ids of this index")
+    return plain(indptr - low if low else indptr), used

@@ -1,0 +1,109 @@
+"""Float vectors, 32 or 16 bits a dimension, row after row: the exact search that the others are compared with.
+
+Half-precision numbers stay so in memory; the kernel widens them in registers.
+"""
+
+from typing import Any, Self
+
+import numpy as np
+from numba import njit
+
+from engine.codes import Codes, FloatCodes
+from engine.errors import FewbitsError
+from engine.indexes.base import Index, Packed, checked_seed, own_codes, plain, stored_order
+from engine.indexes.half import widen
+from engine.indexes.topk import BLOCK, begin, excluded_positions, finish, hide, offer
+
+NO_STEPS = np.empty(0, np.float32)
+
+
+class FlatIndex(Index):
+    """Every item's vector as it is; float32 queries, or users' own float16."""
+
+    layout = "flat"
+
+    def __init__(self, values: np.ndarray, seed: int) -> None:
+        """Take float32 or float16 [n, D] in stored order."""
+        self.values = plain(values)
+        self.n, self.dim = values.shape
+        self.bits = 8 * values.itemsize
+        self.seed = checked_seed(self.n, seed)
+
+    @staticmethod
+    def accepts(codes: Codes) -> bool:
+        """Return whether these are FloatCodes."""
+        return isinstance(codes, FloatCodes)
+
+    @classmethod
+    def build(cls, codes: Codes, seed: int = 0) -> Self:
+        """Return the index of these FloatCodes."""
+        if not isinstance(codes, FloatCodes):
+            raise FewbitsError(f"flat index: got {type(codes).__name__}, expected FloatCodes")
+        return cls(codes.values[stored_order(codes.n, seed)], seed)
+
+    def pack_queries(self, codes: Codes) -> Packed:
+        """Return users' vectors, of the items' own precision, as queries."""
+        own_codes(self, codes)
+        assert isinstance(codes, FloatCodes)
+        return Packed(self.layout, self.dim, self.bits, plain(codes.values), NO_STEPS)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return values, float32 or float16 [n, D]."""
+        return {"values": self.values}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray], meta: dict[str, str]) -> Self:
+        """Return the index with these values."""
+        values, shape = arrays["values"], (int(meta["n"]), int(meta["dim"]))
+        dtype = {"32": np.float32, "16": np.float16}.get(meta["bits"])
+        if values.dtype != dtype or values.shape != shape:
+            raise FewbitsError(
+                f"flat index: got {values.dtype} {list(values.shape)}, expected {meta['bits']} bits {shape}"
+            )
+        return cls(values, int(meta["seed"]))
+
+    def _packed_row(self) -> tuple[type[np.generic], int, bool]:
+        return np.float32 if self.bits == 32 else np.float16, self.dim, False
+
+    def _search_float(self, queries: np.ndarray, *rest: Any) -> None:
+        rows = self.values if self.bits == 32 else self.values.view(np.uint16)
+        _search(queries, rows, self.seed, *rest)
+
+    def _search_packed(self, queries: Packed, *rest: Any) -> None:
+        self._search_float(queries.values.astype(np.float32, copy=False), *rest)
+
+
+@njit(cache=True, nogil=True)
+def _search(
+    queries: np.ndarray,
+    rows: np.ndarray,
+    seed: int,
+    indptr: np.ndarray,
+    excluded: np.ndarray,
+    ids: np.ndarray,
+    scores: np.ndarray,
+) -> None:
+    """Search float32 queries [B, D] through rows [n, D], float32 or half precision as uint16."""
+    n = len(rows)
+    buffer = np.empty(BLOCK, np.float32)
+    for b in range(len(queries)):
+        begin(ids[b], scores[b])
+        hidden, cursor = excluded_positions(excluded[indptr[b] : indptr[b + 1]], n, seed), 0
+        for start in range(0, n, BLOCK):
+            stop = min(start + BLOCK, n)
+            _dots(queries[b], rows[start:stop], buffer)
+            cursor = hide(buffer, start, stop, hidden, cursor)
+            offer(buffer, start, stop, ids[b], scores[b])
+        finish(ids[b], scores[b], n, seed)
+
+
+# The order of the sums is free, so that they vectorise; NaN and infinity keep their meaning.
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
+def _dots(query: np.ndarray, rows: np.ndarray, buffer: np.ndarray) -> None:
+    """Write the inner products of one query [D] with rows [m, D]."""
+    for i in range(len(rows)):
+        row = rows[i]
+        total = np.float32(0)
+        for j in range(len(query)):
+            total += query[j] * widen(row[j])
+        buffer[i] = total

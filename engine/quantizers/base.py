@@ -1,0 +1,67 @@
+"""What every quantizer does: it reads one vector per row out of the encoder's layers and says what is stored of it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from engine.codes import Codes
+from engine.errors import FewbitsError
+from engine.spec import Strict
+
+
+class Quantizer(ABC):
+    """One method at one bit-width. ``codes(layers, table).decode()`` is what is scored and what is stored.
+
+    Users and items are coded each by themselves: ``table`` is "user" or "item", and ``layers`` are the rows of that
+    table alone, L + 1 arrays float32 [n, D], numpy or torch.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    explanation: ClassVar[str]
+    link: ClassVar[str] = ""
+    bits: ClassVar[tuple[int, ...]]
+    trained: ClassVar[bool] = False
+
+    class Options(Strict):
+        """The method's own options, each with its default and description; this one has none."""
+
+    def __init__(self, bits: int, options: Any) -> None:
+        """Take a bit-width among ``bits`` and the checked options."""
+        self.width = bits
+        self.options = options
+
+    def readout(self, layers: Sequence[Any], table: str) -> Any:
+        """Return the vectors to be coded, [n, D]: the mean of the layers."""
+        return sum(layers[1:], layers[0]) / len(layers)
+
+    @abstractmethod
+    def codes(self, layers: Sequence[Any], table: str) -> Codes:
+        """Return what is stored of a table.
+
+        Raises
+        ------
+        FewbitsError
+            For NaN or infinite numbers: names the table and the first such row.
+        """
+
+
+def as_matrix(z: Any, table: str) -> np.ndarray:
+    """Return a read-out as float32 [n, D] in numpy, or raise a FewbitsError where it is not finite."""
+    if hasattr(z, "detach"):
+        z = z.detach().cpu().numpy()
+    matrix = np.ascontiguousarray(z, dtype=np.float32)
+    refuse_odd_numbers(matrix, table, "the embeddings")
+    return matrix
+
+
+def refuse_odd_numbers(matrix: np.ndarray, table: str, what: str) -> None:
+    """Raise a FewbitsError that names the first row with NaN or infinite numbers, if there is one."""
+    if np.isfinite(matrix).all():
+        return
+    row = int(np.flatnonzero(~np.isfinite(matrix).all(axis=1))[0])
+    raise FewbitsError(
+        f"{table} table, row {row}: {what} hold NaN or infinite numbers, expected finite ones; check the training"
+    )
