@@ -1,0 +1,68 @@
+"""Writing that is whole or absent: JSON by atomic rename, a checksum of what was written, and one sentence when the
+disk refuses.
+"""
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from engine.errors import FewbitsError
+
+DISK = {
+    errno.ENOSPC: "the disk is full: free some space",
+    errno.EDQUOT: "the disk quota is used up: free some space",
+    errno.EACCES: "the folder is not writable: change its permissions",
+    errno.EPERM: "the folder is not writable: change its permissions",
+    errno.EROFS: "the disk is read-only: choose another folder",
+}
+
+
+@contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Turn the disk's refusals inside the block into one sentence that names the folder and the way out.
+
+    Raises
+    ------
+    FewbitsError
+        Disk full, quota used up, no permission, read-only. Other ``OSError``s pass through.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        raise FewbitsError(
+            f"cannot write to {folder}: {DISK[error.errno]}, or set FEWBITS_RUNS to another folder; "
+            "nothing finished is lost"
+        ) from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON so that a reader sees the old text or the new one, never half of it, also after a power cut."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with disk_errors(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "w", encoding="utf-8") as file:
+            json.dump(value, file, indent=1, allow_nan=False)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+
+
+def read_json(path: Path) -> Any | None:
+    """Return the JSON in a file; None where it is absent or cut off (what that means is the caller's to say)."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):
+        return None
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hex."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,68 @@
+"""Whether an engine serves a folder, and starting one that outlives whoever asked for it."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from engine.errors import FewbitsError
+from engine.store.files import disk_errors, read_json
+
+
+def engine_lock(root: Path) -> FileLock:
+    """Return the lock that the one engine of a folder holds while it lives."""
+    return FileLock(root / "engine.lock")
+
+
+def engine_alive(root: Path) -> bool:
+    """Return whether an engine process holds the folder's lock now."""
+    if not (root / "engine.lock").exists():
+        return False
+    try:
+        with engine_lock(root).acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def engine_pid(root: Path) -> int | None:
+    """Return the process id that the last engine wrote down; meaningful only while `engine_alive`."""
+    entry = read_json(root / "engine.json")
+    return None if entry is None else int(entry["pid"])
+
+
+def start_engine(root: Path, wait_s: float = 20.0) -> None:
+    """Start ``python -m engine serve`` in a session of its own where no engine runs, and wait until it holds the lock.
+
+    Raises
+    ------
+    FewbitsError
+        The folder cannot be written, or the engine ended at once; the last lines of ``runs/engine.log`` are quoted.
+    """
+    if engine_alive(root):
+        return
+    with disk_errors(root):
+        root.mkdir(parents=True, exist_ok=True)
+        log = open(root / "engine.log", "ab")  # noqa: SIM115 - the child keeps it
+    repository = Path(__file__).resolve().parents[2]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(repository), os.environ.get("PYTHONPATH")])),
+    }
+    with log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "engine", "serve", "--root", str(root)],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment,
+        )  # fmt: skip
+    deadline = time.monotonic() + wait_s
+    while time.monotonic() < deadline:
+        if engine_alive(root):
+            return
+        if process.poll() is not None and not engine_alive(root):
+            tail = (root / "engine.log").read_text("utf-8", "replace").splitlines()[-5:]
+            raise FewbitsError("the engine ended as it started; it said: " + " / ".join(tail))
+        time.sleep(0.05)
+    raise FewbitsError(f"the engine did not start within {wait_s:.0f} s; see {root / 'engine.log'}")
