@@ -1,0 +1,29 @@
+"""Popularity: everyone is recommended what most people have. One number an item, nothing learned: the floor for every
+model.
+"""
+
+import numpy as np
+
+from engine.encoders.base import Encoder
+
+
+class Popularity(Encoder):
+    """d = 1: users are 1, items their number of training interactions over the largest one."""
+
+    name = "popularity"
+    title = "Popularity (baseline)"
+    explanation = (
+        "Recommends to everyone the items that most people have, leaving out what the user already has. "
+        "Nothing is learned: a model that does not beat it clearly has learned nothing either."
+    )
+    graph = False
+    trained = False
+
+    def start(self, rng: np.random.Generator) -> np.ndarray:
+        counts = np.bincount(self.train.items, minlength=self.n_items).astype(np.float32)
+        return np.concatenate([np.ones(self.n_users, np.float32), counts / max(1.0, float(counts.max(initial=0)))])[
+            :, None
+        ]
+
+    def layers(self, embeddings: np.ndarray) -> list[np.ndarray]:
+        return [embeddings]

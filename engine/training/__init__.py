@@ -1,0 +1,1 @@
+"""Training of full-precision embeddings: sampling, losses, the loop, and checkpoints that runs share."""

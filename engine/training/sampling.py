@@ -1,0 +1,53 @@
+"""Which positives and negatives a step sees: epochs over all interactions, negatives by popularity or uniform.
+
+Everything is drawn from one numpy generator that is passed in, so that equal seeds see equal samples.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+POPULARITY_POWER = 0.75
+"""Exponent of the items' popularity in the softmax loss's negatives (between uniform, 0, and as often as observed,
+1).
+"""
+
+
+def epoch(train: Any, batch: int, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield (user, item) batches, int64 [≤ batch], that visit every training interaction once in random order."""
+    users = np.repeat(np.arange(len(train.indptr) - 1, dtype=np.int64), np.diff(train.indptr))
+    order = rng.permutation(len(users))
+    for start in range(0, len(order), batch):
+        rows = order[start : start + batch]
+        yield users[rows], train.items[rows].astype(np.int64)
+
+
+class PopularItems:
+    """Draws items with probability ∝ popularity^power (items nobody has are never drawn)."""
+
+    def __init__(self, items: np.ndarray, n_items: int, power: float = POPULARITY_POWER) -> None:
+        weight = np.bincount(items, minlength=n_items).astype(np.float64) ** power
+        weight[np.bincount(items, minlength=n_items) == 0] = 0
+        self.cumulative = np.cumsum(weight) / weight.sum()
+
+    def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Return n items, int64 [n], drawn with replacement."""
+        return np.searchsorted(self.cumulative, rng.random(n), side="right").clip(max=len(self.cumulative) - 1)
+
+
+def unseen_items(train: Any, users: np.ndarray, n_items: int, rng: np.random.Generator) -> np.ndarray:
+    """Return for each user an item that it does not have in train, uniform over those, int64 [B] (BPR's negatives).
+
+    A user who has every item keeps its last draw: nothing is unseen there.
+    """
+    items = rng.integers(0, n_items, len(users))
+    keys = np.repeat(np.arange(len(train.indptr) - 1, dtype=np.int64), np.diff(train.indptr)) * n_items + train.items
+    for _ in range(100):
+        wanted = users * n_items + items
+        at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        seen = keys[at] == wanted
+        if not seen.any():
+            break
+        items[seen] = rng.integers(0, n_items, int(seen.sum()))
+    return items

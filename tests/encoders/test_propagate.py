@@ -1,0 +1,94 @@
+"""The propagation kernel and its gradient, against dense matrices."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.data.interactions import ItemLists
+from engine.data.readers import Reading
+from engine.data.split import split
+from engine.data.synthetic import two_blocks
+from engine.encoders import create
+from engine.encoders.propagate import mean_of_layers, normalised_graph
+from engine.spec import ModelSpec
+
+
+def random_graph(seed: int, users: int = 7, items: int = 5):
+    """Return a graph and its dense Â; some users and items have no edge."""
+    rng = np.random.default_rng(seed)
+    matrix = rng.random((users, items)) < 0.3
+    lists = ItemLists.from_pairs(*np.nonzero(matrix), users)
+    full = np.block([[np.zeros((users, users)), matrix], [matrix.T, np.zeros((items, items))]])
+    root = 1 / np.sqrt(np.maximum(full.sum(1), 1))
+    return normalised_graph(lists.indptr, lists.items, items), root[:, None] * full * root
+
+
+@settings(deadline=None)  # the first example compiles
+@given(st.integers(0, 2**32 - 1), st.integers(1, 70))
+def test_one_propagation_is_a_product_with_the_normalised_adjacency(seed, d):
+    graph, dense = random_graph(seed)
+    x = np.random.default_rng(seed).standard_normal((12, d)).astype(np.float32)
+    np.testing.assert_allclose(graph.propagate(x), dense @ x, atol=1e-5)
+    np.testing.assert_allclose(graph.propagate(x, add=2 * x, scale=0.5), 0.5 * (2 * x + dense @ x), atol=1e-5)
+
+
+@pytest.mark.parametrize("layers", [0, 1, 2, 3, 4])
+def test_the_mean_of_layers_and_its_gradient_are_those_of_plain_torch(layers):
+    graph, dense = random_graph(3)
+    adjacency = torch.from_numpy(dense).float()
+    ours = torch.randn(12, 6, requires_grad=True)
+    plain = ours.detach().clone().requires_grad_()
+    every = [plain]
+    for _ in range(layers):
+        every.append(adjacency @ every[-1])
+    weight = torch.randn(12, 6)
+    pooled, expected = mean_of_layers(graph, ours, layers), torch.stack(every).mean(0)
+    (pooled * weight).sum().backward()
+    (expected * weight).sum().backward()
+    torch.testing.assert_close(pooled, expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(ours.grad, plain.grad, atol=1e-5, rtol=1e-4)
+
+
+def test_the_gradient_holds_when_the_same_graph_is_used_twice_in_one_step():
+    graph, dense = random_graph(4)
+    adjacency = torch.from_numpy(dense).float()
+    x = torch.randn(12, 6, requires_grad=True)
+    y = x.detach().clone().requires_grad_()
+    first, second = mean_of_layers(graph, x, 2), mean_of_layers(graph, 3 * x, 2)
+    (first * second).sum().backward()
+
+    def plain(z):
+        return (z + adjacency @ z + adjacency @ (adjacency @ z)) / 3
+
+    (plain(y) * plain(3 * y)).sum().backward()
+    torch.testing.assert_close(x.grad, y.grad, atol=1e-4, rtol=1e-4)
+
+
+def test_layers_as_stored_have_the_mean_that_training_saw():
+    data = split("two-blocks", Reading(two_blocks(), None))
+    encoder = create(ModelSpec(dim=8, layers=3), data)
+    embeddings = encoder.start(np.random.default_rng(0))
+    pooled = encoder.pooled(torch.from_numpy(embeddings)).numpy()
+    np.testing.assert_allclose(np.mean(encoder.layers(embeddings), 0), pooled, atol=1e-6)
+
+
+def test_propagation_gives_the_same_bits_each_time():
+    data = split("two-blocks", Reading(two_blocks(), None))
+    encoder = create(ModelSpec(dim=64), data)
+    embeddings = encoder.start(np.random.default_rng(0))
+    assert all(
+        np.array_equal(a, b) for a, b in zip(encoder.layers(embeddings), encoder.layers(embeddings), strict=True)
+    )
+
+
+@pytest.mark.skipif(
+    not torch.cuda.is_available(), reason="no CUDA device on this machine: the GPU path is not checked here"
+)
+def test_the_gpu_propagates_as_the_cpu_does():
+    graph, _ = random_graph(5)
+    x = torch.randn(12, 8)
+    torch.testing.assert_close(
+        mean_of_layers(graph, x.cuda(), 3).cpu(), mean_of_layers(graph, x, 3), atol=1e-5, rtol=1e-4
+    )

@@ -1,0 +1,175 @@
+"""Training learns what there is to learn, twice the same, and stops when it should."""
+
+import numpy as np
+import pytest
+
+from engine import encoders, indexes
+from engine.codes import FloatCodes
+from engine.data.readers import Reading
+from engine.data.split import split
+from engine.data.synthetic import two_blocks
+from engine.errors import FewbitsError
+from engine.measure.ranking import hit_matrix
+from engine.spec import ModelSpec
+from engine.training import sampling
+from engine.training.checkpoints import obtain
+from engine.training.losses import create as create_loss
+from engine.training.trainer import train
+
+SMALL = {"dim": 16, "layers": 2, "epochs": 20, "batch": 256, "negatives": 32, "patience": 20}
+
+
+@pytest.fixture(scope="module")
+def blocks():
+    """Two communities that share nothing: whoever learned them recommends within the user's own."""
+    return split("two-blocks", Reading(two_blocks(per_user=20), None))
+
+
+def quiet(**_fields):
+    """Report to nobody."""
+
+
+def recall(model: ModelSpec, data, embeddings) -> float:
+    """Return the mean recall@10 of embeddings on the test items."""
+    layers = encoders.create(model, data).layers(embeddings)
+    z = np.mean(layers, 0, dtype=np.float32)
+    seen = data.seen()
+    hits = indexes.build(FloatCodes(z[data.n_users :])).search(z[: data.n_users], 10, (seen.indptr, seen.items))
+    found = hit_matrix(hits.ids, data.test, np.arange(data.n_users), data.n_items)
+    return float((found.sum(1) / np.maximum(data.test.counts(), 1)).mean())
+
+
+@pytest.mark.parametrize("encoder", ["lightgcn", "mf"])
+@pytest.mark.parametrize(("loss", "lr"), [("softmax", 0.03), ("bpr", 0.05)])
+def test_every_encoder_and_loss_finds_the_two_blocks(blocks, encoder, loss, lr):
+    model = ModelSpec(encoder=encoder, loss=loss, lr=lr, **SMALL)
+    popular = ModelSpec(encoder="popularity")
+    floor = recall(popular, blocks, train(popular, blocks, quiet).embeddings)
+    # Without zero_grad the steps run away and end near the floor; half of all items are of the other block.
+    assert recall(model, blocks, train(model, blocks, quiet).embeddings) > 1.6 * floor
+
+
+def test_equal_seeds_give_equal_bits_and_other_seeds_others(blocks):
+    model = ModelSpec(**{**SMALL, "epochs": 2})
+    first, second = train(model, blocks, quiet), train(model, blocks, quiet)
+    assert np.array_equal(first.embeddings, second.embeddings)
+    assert not np.array_equal(first.embeddings, train(model.model_copy(update={"seed": 1}), blocks, quiet).embeddings)
+
+
+def test_the_best_epoch_by_validation_is_kept_not_the_last(blocks, monkeypatch):
+    metrics = iter([0.1, 0.3, 0.2, 0.1, 0.1, 0.1])
+    monkeypatch.setattr("engine.training.trainer.valid_ndcg", lambda *_: next(metrics))
+    trained = train(ModelSpec(**{**SMALL, "epochs": 6, "patience": 3}), blocks, quiet)
+    assert trained.best_epoch == 2
+    assert len(trained.history) == 5, "three epochs without a better one end the training"
+
+
+def test_progress_is_reported_with_epoch_loss_and_metric(blocks):
+    reports = []
+    train(ModelSpec(**{**SMALL, "epochs": 2}), blocks, lambda **fields: reports.append(fields))
+    assert reports[-1]["epoch"] == reports[-1]["epochs"] == 2
+    assert "valid_ndcg@20" in reports[-1]
+    assert reports[-1]["fraction"] == 1
+
+
+@pytest.mark.parametrize("loss", ["softmax", "bpr"])
+def test_a_loss_that_is_not_finite_stops_the_run_with_epoch_and_step(blocks, monkeypatch, loss):
+    start = encoders.MF.start
+
+    def overflowing(self, rng):
+        embeddings = start(self, rng)
+        embeddings[blocks.train.items[0] + blocks.n_users] = np.nan
+        return embeddings
+
+    monkeypatch.setattr(encoders.MF, "start", overflowing)
+    with pytest.raises(FewbitsError, match=r"loss became nan in epoch 1, step \d+ of \d+ .*smaller lr"):
+        train(ModelSpec(**{**SMALL, "encoder": "mf", "loss": loss}), blocks, quiet)
+
+
+def test_an_embedding_that_is_not_finite_is_named(blocks, monkeypatch):
+    start = encoders.MF.start
+
+    def overflowing(self, rng):
+        embeddings = start(self, rng)
+        embeddings[blocks.n_users + 3] = np.inf
+        return embeddings
+
+    monkeypatch.setattr(encoders.MF, "start", overflowing)
+    monkeypatch.setattr("engine.training.trainer._run_epoch", lambda *_: 1.0)
+    with pytest.raises(FewbitsError, match="item 3"):
+        train(ModelSpec(**{**SMALL, "encoder": "mf"}), blocks, quiet)
+
+
+def test_an_epoch_visits_every_interaction_once(blocks):
+    pairs = [np.stack(batch) for batch in sampling.epoch(blocks.train, 100, np.random.default_rng(0))]
+    visited = np.concatenate(pairs, axis=1)
+    assert visited.shape[1] == len(blocks.train.items)
+    assert len(np.unique(visited, axis=1).T) == len(blocks.train.items)
+
+
+def test_bpr_negatives_are_unseen_and_cover_the_rest(blocks):
+    users = np.repeat(np.arange(blocks.n_users), 50)
+    drawn = sampling.unseen_items(blocks.train, users, blocks.n_items, np.random.default_rng(0))
+    for user in (0, blocks.n_users - 1):
+        mine = drawn[users == user]
+        assert not set(mine) & set(blocks.train.of(user))
+        assert len(set(mine)) > 20
+
+
+def test_softmax_negatives_follow_popularity_to_the_three_quarters():
+    items = np.repeat([0, 1, 2], [16, 1, 0])
+    drawn = sampling.PopularItems(items, 4).draw(20_000, np.random.default_rng(0))
+    counts = np.bincount(drawn, minlength=4)
+    assert counts[0] / counts[1] == pytest.approx(16**0.75, rel=0.1)
+    assert counts[2:].sum() == 0, "items that nobody has are never drawn"
+
+
+def test_the_softmax_loss_is_the_cross_entropy_of_cosines_over_the_temperature(blocks):
+    import torch
+
+    loss = create_loss(ModelSpec(temperature=0.5), blocks)
+    users, items, negatives = torch.tensor([[3.0, 0]]), torch.tensor([[0.0, 2]]), torch.tensor([[5.0, 0], [-1, 0]])
+    expected = -np.log(1 / (1 + np.exp(2) + np.exp(-2)))  # cosines 0, 1, −1 over 0.5
+    assert float(loss(users, items, negatives)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_bpr_loss_is_the_log_sigmoid_of_the_score_gap(blocks):
+    import torch
+
+    loss = create_loss(ModelSpec(loss="bpr"), blocks)
+    value = loss(torch.tensor([[1.0, 2]]), torch.tensor([[1.0, 1]]), torch.tensor([[0.0, 1]]))
+    assert float(value) == pytest.approx(np.log1p(np.exp(-1)), rel=1e-5)
+
+
+def test_a_checkpoint_is_trained_once_and_shared(blocks, root):
+    model = ModelSpec(**{**SMALL, "epochs": 1})
+    first, second = obtain(root, model, blocks, quiet), obtain(root, model, blocks, quiet)
+    assert (first.reused, second.reused) == (False, True)
+    assert np.array_equal(first.embeddings, second.embeddings)
+
+
+def test_another_seed_or_other_data_is_another_checkpoint(blocks, root):
+    model = ModelSpec(**{**SMALL, "epochs": 1})
+    other_data = split("two-blocks", Reading(two_blocks(), None), seed=1)
+    keys = {obtain(root, m, d, quiet).key for m, d in [
+        (model, blocks), (model.model_copy(update={"seed": 1}), blocks), (model, other_data)]}  # fmt: skip
+    assert len(keys) == 3
+
+
+def test_a_checkpoint_that_was_cut_off_is_trained_again(blocks, root):
+    model = ModelSpec(**{**SMALL, "epochs": 1})
+    first = obtain(root, model, blocks, quiet)
+    path = first.folder / "embeddings.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    (first.folder / "top.parquet").touch()
+    again = obtain(root, model, blocks, quiet)
+    assert not again.reused
+    assert np.array_equal(again.embeddings, first.embeddings)
+    assert not (first.folder / "top.parquet").exists(), "lists of the broken checkpoint must not outlive it"
+
+
+def test_an_unknown_encoder_or_loss_lists_the_known_ones(blocks):
+    with pytest.raises(FewbitsError, match="lightgcn"):
+        train(ModelSpec(encoder="lightgnc"), blocks, quiet)
+    with pytest.raises(FewbitsError, match="softmax"):
+        train(ModelSpec(loss="hinge"), blocks, quiet)
