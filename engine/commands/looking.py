@@ -1,0 +1,217 @@
+"""Commands that look at what is there: runs, show, frontier, datasets."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import pandas as pd
+
+from engine.commands.describing import methods
+from engine.commands.running import ROOT
+from engine.data import registry
+from engine.errors import FewbitsError
+from engine.frontier import higher_is_better, on_frontier
+from engine.service.supervisor import Supervisor, say
+from engine.store import catalog
+from engine.store.folders import run_folder, runs_root
+from engine.store.status import engine_alive, engine_lock
+
+POINT = ["run_id", "encoder", "dim", "seed", "quantizer", "bits", "query_bits", "options"]
+SHOWN = ["recall@20", "ndcg@20", "overlap@20", "latency_p50_us", "bytes_per_item"]
+
+
+def current(root: Path) -> Path:
+    """Return the folder once its catalog is up to date: the engine keeps it, or else it is refreshed here."""
+    if not engine_alive(root):
+        Supervisor(root, methods()).serve(until=())
+    return root
+
+
+@click.command(epilog="Example:  python -m engine runs --state failed")
+@click.option("--state", help="Only runs in this state: queued, running, done, failed, cancelled, orphaned.")
+@click.option("--rebuild", is_flag=True, help="Delete the catalog and make it anew from the run folders.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+@ROOT
+def runs(state: str | None, rebuild: bool, as_json: bool, root: Path | None) -> None:
+    """List all runs with their states, newest first."""
+    folder = runs_root(root)
+    if rebuild:
+        _rebuild(folder)
+    table = catalog.runs(current(folder))
+    if state:
+        table = table[table["state"] == state]
+    columns = ["run_id", "state", "submitted", "attempts", "error"]
+    if as_json:
+        click.echo(table.to_json(orient="records", date_format="iso"))
+    elif table.empty:
+        click.echo(
+            "no runs"
+            + (f" in state {state!r}" if state else " yet: `python -m engine run --dataset demo` makes the first")
+        )
+    else:
+        click.echo(table[columns].fillna("").to_string(index=False))
+
+
+def _rebuild(root: Path) -> None:
+    from filelock import Timeout
+
+    try:
+        with engine_lock(root).acquire(timeout=0):
+            say(f"the catalog was made anew from {catalog.rebuild(root, methods())} run folders")
+    except Timeout:
+        raise FewbitsError(f"an engine serves {root} and keeps the catalog: stop it before you rebuild") from None
+
+
+@click.command(epilog="Example:  python -m engine show demo-uniform4-0123456789ab")
+@click.argument("run_id")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: run_id, spec, measurements, state, log …")
+@click.option("--verify", is_flag=True, help="Compare every file with its SHA-256.")
+@ROOT
+def show(run_id: str, as_json: bool, verify: bool, root: Path | None) -> None:
+    """Show one run: state, error, specification, measurements, machine."""
+    folder = run_folder(runs_root(root), run_id)
+    if not folder.file("spec.json").exists():
+        raise FewbitsError(f"no run {run_id!r} in {folder.path.parent}; `python -m engine runs` lists them")
+    if verify and (problem := folder.verify()) is not None:
+        raise FewbitsError(f"{run_id}: {problem}; `python -m engine retry {run_id}` measures it anew")
+    state, manifest = folder.state(), folder.manifest() or {}
+    content = {
+        "run_id": run_id, "state": state, "error": folder.error(), "spec": folder.spec().model_dump(mode="json"),
+        **{name: manifest.get(name) for name in ("machine", "split", "checkpoint", "timings", "notes")},
+        "measurements": manifest.get("measurements", []),
+    }  # fmt: skip
+    if as_json:
+        click.echo(json.dumps(content))
+        return
+    click.echo(f"{run_id}: {state}" + (f": {content['error']}" if content["error"] else ""))
+    click.echo(f"specification: {folder.spec().canonical()}")
+    if manifest:
+        click.echo(f"machine: {manifest['machine']['hardware']}")
+        click.echo("\n".join(manifest["notes"]))
+        click.echo(measurement_table(run_id, pd.DataFrame(manifest["measurements"])))
+    elif tail := folder.log_tail(10):
+        click.echo(f"log:\n{tail}")
+
+
+@click.command(
+    epilog="Example:  python -m engine frontier --dataset demo --y recall@20 --x bytes_per_item --format csv"
+)
+@click.option("--dataset", required=True, help="Data set.")
+@click.option("--y", default="recall@20", show_default=True, help="Quality: recall@k, ndcg@k or overlap@k.")
+@click.option(
+    "--x", default="latency_p50_us", show_default=True, help="Cost: latency_p50_us, bytes_per_item, index_bytes …"
+)
+@click.option("--hardware", help="Only points measured on it; needed for latencies once there are several machines.")
+@click.option("--all", "everything", is_flag=True, help="Also the dominated points, marked.")
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@ROOT
+def frontier(
+    dataset: str, y: str, x: str, hardware: str | None, everything: bool, form: str, root: Path | None
+) -> None:
+    """Print the configurations that no other beats in both quality and cost."""
+    registry.info(dataset)
+    points = catalog.points(current(runs_root(root)))
+    points = points[points["dataset"] == dataset] if len(points) else points
+    if points.empty:
+        raise FewbitsError(f"no finished run on {dataset}; `python -m engine run --dataset {dataset}` makes one")
+    points = _one_hardware(points, hardware) if x.startswith(("latency", "throughput")) or hardware else points
+    points = points.assign(frontier=on_frontier(points, x, y))
+    chosen = points if everything else points[points["frontier"]]
+    low_high = [c for c in (f"{y}_low", f"{y}_high") if c in chosen]
+    columns = [*POINT, y, *low_high, x, "frontier"] if everything else [*POINT, y, *low_high, x]
+    chosen = chosen.sort_values(x, ascending=not higher_is_better(x))[list(dict.fromkeys(columns))]
+    if form == "json":
+        click.echo(chosen.to_json(orient="records"))
+    else:
+        click.echo(chosen.to_csv(index=False).rstrip() if form == "csv" else _rounded(chosen).to_string(index=False))
+
+
+def _one_hardware(points: pd.DataFrame, wanted: str | None) -> pd.DataFrame:
+    """Return the points of one machine: latencies of two say nothing about each other."""
+    there = points["hardware"].unique().tolist()
+    if wanted is None and len(there) > 1:
+        raise FewbitsError("points were measured on several machines: choose one with --hardware: " + "; ".join(there))
+    if wanted is not None and wanted not in there:
+        raise FewbitsError(f"no point was measured on {wanted!r}; there are: {'; '.join(there)}")
+    return points[points["hardware"] == (wanted or there[0])]
+
+
+@click.command(epilog="Example:  python -m engine datasets --get gowalla")
+@click.option("--get", "name", help="Find or download this data set and check that it can be read.")
+@ROOT
+def datasets(name: str | None, root: Path | None) -> None:
+    """List the known data sets and where each is, or fetch one."""
+    folder = runs_root(root)
+    if name:
+        from engine.data.split import load_split
+        from engine.store.prepared import describe
+
+        split = load_split(name, folder, 0, say)
+        click.echo(json.dumps(describe(split), indent=1))
+        return
+    known = [registry.info(known_name) for known_name in registry.names()]
+    rows = [
+        {
+            "name": i.name, "users": f"{i.users:,}", "items": f"{i.items:,}", "interactions": f"{i.interactions:,}",
+            "where": where(i.name, folder), "title": i.title,
+        }
+        for i in known
+    ]  # fmt: skip
+    click.echo(pd.DataFrame(rows).to_string(index=False))
+
+
+def where(name: str, root: Path) -> str:
+    """Return in words where a data set is."""
+    if registry.info(name).synthetic:
+        return "built in"
+    try:
+        return str(registry.find(name, root) or "to be downloaded")
+    except FewbitsError as error:
+        return f"incomplete: {error}"
+
+
+def measurement_table(run_id: str, rows: pd.DataFrame) -> str:
+    """Return a run's rows as a text table."""
+    rows = rows.copy()
+    rows["metric"] = [
+        f"{m}@{int(k)}" if m in ("recall", "ndcg", "overlap", "tied") else m
+        for m, k in zip(rows["metric"], rows["k"], strict=True)
+    ]
+    columns = ["metric", "query_bits", "threads", "batch", "value", "low", "high", "unit"]
+    for name in ("query_bits", "threads", "batch"):
+        rows[name] = [("" if pd.isna(v) else str(int(v))) for v in rows[name]]
+    return f"{run_id}\n" + rows[columns].to_string(index=False, na_rep="", float_format=_significant)
+
+
+def points_table(root: Path, run_ids: Sequence[str]) -> str:
+    """Return the points of some runs as a text table, with the share of float32's recall that each keeps."""
+    points = catalog.points(root)
+    points = points[points["run_id"].isin(run_ids)]
+    points = points.assign(kept=kept_share(points))
+    shown = [c for c in (*POINT[1:], "recall@20", "kept", *SHOWN[1:]) if c in points]
+    return _rounded(
+        points.sort_values(["dataset", "encoder", "seed", "bytes_per_item"], ascending=[True, True, True, False])[
+            ["dataset", *shown]
+        ]
+    ).to_string(index=False)
+
+
+def kept_share(points: pd.DataFrame) -> pd.Series:
+    """Return recall@20 over that of the float32 run of the same data set, model and seed; NaN where there is none."""
+    model = ["dataset", "encoder", "dim", "layers", "loss", "seed"]
+    exact = points[points["quantizer"] == "float32"].drop_duplicates(model).set_index(model)["recall@20"]
+    keys = pd.MultiIndex.from_frame(points[model])
+    return points["recall@20"] / exact.reindex(keys).to_numpy()
+
+
+def _rounded(table: pd.DataFrame) -> pd.DataFrame:
+    return table.apply(lambda column: column.map(_significant) if column.dtype == float else column)
+
+
+def _significant(value: Any) -> str:
+    """Return a number with four significant digits and thousands separated."""
+    if pd.isna(value):
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

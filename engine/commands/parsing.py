@@ -1,0 +1,93 @@
+"""What is typed on the command line, turned into specifications; names and numbers are checked at this door."""
+
+import itertools
+import json
+from typing import Any
+
+from engine import encoders, quantizers
+from engine.data import registry
+from engine.errors import FewbitsError, unknown
+from engine.spec import ModelSpec, Option, RunSpec, parse_spec
+from engine.training import losses
+
+MODEL_OPTIONS = {
+    name: (field.annotation if field.annotation in (int, float) else str, field.default)
+    for name, field in ModelSpec.model_fields.items()
+}
+"""Field of ModelSpec → (type as typed, default)."""
+
+
+def checked(spec: RunSpec) -> RunSpec:
+    """Return the specification with defaults filled in; unknown names are refused at the door."""
+    registry.info(spec.dataset)
+    if spec.model.encoder not in encoders.REGISTRY:
+        raise unknown("encoder", spec.model.encoder, list(encoders.REGISTRY))
+    losses.check(spec.model.loss)
+    return quantizers.resolve(spec)
+
+
+def given(model: dict[str, Any]) -> dict[str, Any]:
+    """Return the model fields that were typed."""
+    return {name: value for name, value in model.items() if value is not None}
+
+
+def models(model: dict[str, Any]) -> list[ModelSpec]:
+    """Return the model of every combination of the comma-separated fields."""
+    choices = {name: names(value) if isinstance(value, str) else [value] for name, value in given(model).items()}
+    parsed = {n: [_number(v, MODEL_OPTIONS[n][0], f"--{n}") for v in values] for n, values in choices.items()}
+    combinations = itertools.product(*parsed.values())
+    return [parse_spec({"dataset": "any", "model": dict(zip(parsed, c, strict=True))}).model for c in combinations]
+
+
+def only_width(quantizer: str) -> int:
+    """Return the one bit-width of a quantizer; FewbitsError where it has several or is unknown."""
+    if quantizer not in quantizers.REGISTRY:
+        raise unknown("quantizer", quantizer, quantizers.names())
+    widths = quantizers.REGISTRY[quantizer].bits
+    if len(widths) > 1:
+        raise FewbitsError(
+            f"{quantizer} has several bit-widths: choose one with --bits ({', '.join(map(str, widths))})"
+        )
+    return widths[0]
+
+
+def names(text: str) -> list[str]:
+    """Return the parts of a comma-separated text."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def integers(text: str, name: str) -> list[int]:
+    """Return the whole numbers of a comma-separated text; FewbitsError names the option that held something else."""
+    return [_number(part, int, name) for part in names(text)]
+
+
+def _number(text: Any, kind: Any, name: str) -> Any:
+    try:
+        return kind(text)
+    except ValueError:
+        expected = {int: "whole numbers", float: "numbers"}.get(kind, "text")
+        raise FewbitsError(f"{name}: got {text!r}, expected {expected} separated by commas") from None
+
+
+def options(given: tuple[str, ...], quantizers_chosen: list[str] | None = None) -> dict[str, dict[str, list[Option]]]:
+    """Return {quantizer: {option: values}} of ``NAME=V`` or ``QUANTIZER.NAME=V,V`` texts."""
+    parsed: dict[str, dict[str, list[Option]]] = {}
+    for text in given:
+        name, equals, values = text.partition("=")
+        if not equals or not name or not values:
+            raise FewbitsError(f"--option: got {text!r}, expected NAME=VALUE, such as scale=row")
+        quantizer, dot, option = name.rpartition(".")
+        for each in [quantizer] if dot else (quantizers_chosen or list(quantizers.REGISTRY)):
+            known = quantizers.REGISTRY[each].Options.model_fields if each in quantizers.REGISTRY else {}
+            if dot or quantizers_chosen is None or option in known:
+                parsed.setdefault(each, {})[option] = [_scalar(v) for v in names(values)]
+    return parsed
+
+
+def _scalar(text: str) -> Option:
+    """Return a text as the bool, int or float that it spells, else as it is."""
+    try:
+        value = json.loads(text.lower() if text.lower() in ("true", "false") else text)
+    except json.JSONDecodeError:
+        return text
+    return value if isinstance(value, bool | int | float) else text

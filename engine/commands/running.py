@@ -1,0 +1,180 @@
+"""Commands that make the engine work: serve, run, sweep, cancel, retry."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine.commands.describing import methods
+from engine.commands.following import work_through
+from engine.commands.parsing import (
+    MODEL_OPTIONS,
+    checked,
+    given,
+    integers,
+    models,
+    names,
+    only_width,
+)
+from engine.commands.parsing import (
+    options as parse_options,
+)
+from engine.errors import FewbitsError
+from engine.service.supervisor import Supervisor, say
+from engine.spec import parse_spec
+from engine.store import inbox
+from engine.store.catalog import measurements
+from engine.store.folders import run_folder, runs_root
+from engine.store.status import engine_alive
+from engine.sweep import expand
+
+ROOT = click.option(
+    "--root", type=click.Path(path_type=Path), help="Folder of all runs; default: FEWBITS_RUNS, else runs/."
+)
+
+
+def model_options(*, several: bool) -> Callable[[Any], Any]:
+    """Return a decorator that adds one option for each field of ModelSpec; ``several``: values separated by commas."""
+
+    def add(command: Any) -> Any:
+        for name, (kind, default) in reversed(MODEL_OPTIONS.items()):
+            more = (
+                " (several: comma-separated)"
+                if several and name in ("encoder", "dim", "layers", "loss", "seed")
+                else ""
+            )
+            text = f"Model {name}; default {default}{more}."
+            command = click.option(f"--{name}", name, type=str if more else kind, help=text)(command)
+        return command
+
+    return add
+
+
+@click.command(epilog="Example:  python -m engine serve")
+@ROOT
+def serve(root: Path | None) -> None:
+    """Serve a runs folder: take what is submitted, run it, keep the catalog. The dashboard starts this by itself."""
+    folder = runs_root(root)
+    say(f"serving {folder}")
+    Supervisor(folder, methods()).serve()
+    say("stopped; what was unfinished is queued")
+
+
+@click.command(
+    epilog="Example:  python -m engine run --dataset demo --quantizer uniform --bits 4 --option scale=row --json"
+)
+@click.option("--dataset", required=True, help="Data set; `python -m engine datasets` lists them.")
+@click.option(
+    "--split-seed", type=int, default=0, show_default=True, help="Seed of the split and of the validation items."
+)
+@click.option("--quantizer", default="float32", show_default=True, help="How the vectors are made small.")
+@click.option("--bits", type=int, help="Bits a dimension; may be left out where the quantizer has one width.")
+@click.option("--query-bits", help="How users are served: 32, the items' own bits, or both (32,4). Default: both.")
+@click.option(
+    "--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of the quantizer; repeatable."
+)
+@click.option("--again", is_flag=True, help="Measure anew even if this run is done.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: run_id, spec, measurements.")
+@model_options(several=False)
+@ROOT
+def run(dataset: str, split_seed: int, quantizer: str, bits: int | None, query_bits: str | None,
+        options: tuple[str, ...],
+        again: bool, as_json: bool, root: Path | None, **model: Any) -> None:  # fmt: skip
+    """Run one configuration and print what was measured. Progress goes to standard error."""
+    values: dict[str, Any] = {
+        "dataset": dataset,
+        "split_seed": split_seed,
+        "quantizer": quantizer,
+        "model": given(model),
+    }
+    values["bits"] = bits if bits is not None else only_width(quantizer)
+    values["options"] = {name: parsed[0] for name, parsed in parse_options(options).get(quantizer, {}).items()}
+    if query_bits:
+        values["query_bits"] = integers(query_bits, "--query-bits")
+    spec = checked(parse_spec(values))
+    folder = runs_root(root)
+    if again and run_folder(folder, spec.run_id).state() == "done":
+        run_folder(folder, spec.run_id).queue()
+    work_through(folder, [spec])
+    rows = measurements(folder, [spec.run_id]).drop(columns="run_id")
+    if as_json:
+        plain = json.loads(rows.to_json(orient="records"))
+        click.echo(json.dumps({"run_id": spec.run_id, "spec": spec.model_dump(mode="json"), "measurements": plain}))
+    else:
+        from engine.commands.looking import measurement_table
+
+        click.echo(measurement_table(spec.run_id, rows))
+
+
+@click.command(
+    epilog="Example:  python -m engine sweep --dataset demo --quantizers float32,uniform,sign --bits 8,4,2,1"
+)
+@click.option("--dataset", "--datasets", "datasets", required=True, help="Data sets, comma-separated.")
+@click.option("--quantizers", required=True, help="Quantizers, comma-separated.")
+@click.option("--bits", help="Bit-widths, comma-separated; default: all that each quantizer has.")
+@click.option(
+    "--queries", default="float32,own", show_default=True, help="How users are served: float32, own (the items' bits)."
+)
+@click.option(
+    "--option", "options", multiple=True, metavar="QUANTIZER.NAME=V,V", help="Values of an option; repeatable."
+)
+@click.option(
+    "--split-seed", type=int, default=0, show_default=True, help="Seed of the split and of the validation items."
+)
+@click.option("--detach", is_flag=True, help="Submit to the background engine (started if need be) and return.")
+@model_options(several=True)
+@ROOT
+def sweep(datasets: str, quantizers: str, bits: str | None, queries: str, options: tuple[str, ...], split_seed: int,
+          detach: bool, root: Path | None, **model: Any) -> None:  # fmt: skip
+    """Run every combination of the choices; what is done already is not repeated."""
+    from engine.quantizers import describe
+
+    specs = expand(
+        describe(), names(datasets), names(quantizers), integers(bits, "--bits") if bits else (), models(model),
+        names(queries), parse_options(options, names(quantizers)), split_seed,
+    )  # fmt: skip
+    specs, folder = [checked(spec) for spec in specs], runs_root(root)
+    if detach:
+        from engine.store.status import start_engine
+
+        inbox.submit(folder, specs)
+        start_engine(folder)
+        click.echo(f"{len(specs)} runs submitted; follow them with `python -m engine runs`")
+        return
+    work_through(folder, specs)
+    from engine.commands.looking import points_table
+
+    click.echo(points_table(folder, [spec.run_id for spec in specs]))
+
+
+@click.command(epilog="Example:  python -m engine cancel demo-uniform4-0123456789ab")
+@click.argument("run_ids", nargs=-1, required=True)
+@ROOT
+def cancel(run_ids: tuple[str, ...], root: Path | None) -> None:
+    """Cancel queued or running runs."""
+    _command(runs_root(root), run_ids, inbox.cancel, ("queued", "running"), "cancelled")
+
+
+@click.command(epilog="Example:  python -m engine retry demo-uniform4-0123456789ab")
+@click.argument("run_ids", nargs=-1, required=True)
+@ROOT
+def retry(run_ids: tuple[str, ...], root: Path | None) -> None:
+    """Queue failed, cancelled or orphaned runs again (done ones are measured anew)."""
+    _command(runs_root(root), run_ids, inbox.retry, ("failed", "cancelled", "orphaned", "done"), "queued again")
+
+
+def _command(
+    root: Path, run_ids: tuple[str, ...], post: Callable[[Path, str], None], states: tuple[str, ...], done: str
+) -> None:
+    for run_id in run_ids:
+        folder = run_folder(root, run_id)
+        if not folder.file("spec.json").exists():
+            raise FewbitsError(f"no run {run_id!r} in {root}; `python -m engine runs` lists them")
+        if (state := folder.state()) not in states:
+            raise FewbitsError(f"{run_id} is {state}: expected one that is {' or '.join(states)}")
+        post(root, run_id)
+    if not engine_alive(root):  # nobody to do it: do it here, as the engine would
+        Supervisor(root, methods()).serve(until=())
+    click.echo(f"{len(run_ids)} {done}")

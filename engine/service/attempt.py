@@ -1,0 +1,95 @@
+"""One attempt at one run, in a process of its own: ``python -m engine.service.attempt ROOT RUN_ID``.
+
+It holds the run folder's lock as long as it lives, which is how everyone else knows that it does. How it ends is
+written in the folder: a manifest (done), failed.json (a user error or a crash, with its sentence), cancelled.json, or
+nothing at all when the process died: then the engine tries again.
+"""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from filelock import FileLock, Timeout
+
+from engine.errors import FewbitsError
+from engine.service.progress import Progress
+from engine.store.files import disk_errors
+from engine.store.folders import RunFolder, run_folder
+
+INTERRUPTED = 143
+"""Exit status after SIGTERM: the engine asked for an end, and has written down whether that was a cancellation."""
+
+
+def machine_lock(root: Path) -> FileLock:
+    """Return the lock that lets one attempt at a time work: training uses every core, and latency needs them quiet."""
+    return FileLock(root / "machine.lock")
+
+
+def main(root: str, run_id: str) -> int:
+    """Make one attempt; return the exit status: 0 done or nothing to do, 1 failed."""
+    signal.signal(signal.SIGTERM, _interrupted)
+    folder = run_folder(Path(root), run_id)
+    try:
+        with folder.lock().acquire(timeout=10):
+            if folder.state() == "done":
+                return 0
+            return _attempt(folder)
+    except Timeout:
+        print(f"{run_id} is being worked on by another process", file=sys.stderr)
+        return 0
+
+
+def _attempt(folder: RunFolder) -> int:
+    folder.begin()
+    progress = Progress(folder)
+    try:
+        with disk_errors(folder.path), _machine(folder.path.parent, progress):
+            from engine import pipeline  # late: the lock and the attempt should be seen at once, imports take a second
+
+            pipeline.run(folder.spec(), folder, progress)
+    except FewbitsError as error:
+        return _failed(folder, str(error), "user")
+    except MemoryError:
+        return _failed(folder, "out of memory: choose a smaller dim or data set, or close other programs", "user")
+    except Exception as error:  # a crash of ours: its traceback goes to the log, its sentence to the person
+        traceback.print_exc()
+        return _failed(folder, f"unexpected {type(error).__name__}: {error}; the log has the details", "crash")
+    print("done", file=sys.stderr, flush=True)
+    return 0
+
+
+@contextmanager
+def _machine(root: Path, progress: Progress) -> Iterator[None]:
+    """Hold the machine while the block runs; say so where another run has it."""
+    lock = machine_lock(root)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        progress("waiting", "another run is at work: latency is measured with nothing else of ours running")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _failed(folder: RunFolder, message: str, kind: str) -> int:
+    print(f"failed: {message}", file=sys.stderr, flush=True)
+    folder.fail(message, kind)
+    return 1
+
+
+def _interrupted(_signal: int, _frame: FrameType | None) -> NoReturn:
+    os._exit(
+        INTERRUPTED
+    )  # nothing is half-written: every file is replaced atomically, and the locks end with the process
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

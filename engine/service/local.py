@@ -1,0 +1,35 @@
+"""Attempts as child processes on this machine, each in a session of its own so that it can outlive the engine."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from engine.store.files import disk_errors
+from engine.store.folders import RunFolder
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+class LocalExecutor:
+    """Starts attempts and knows which of them live."""
+
+    def __init__(self) -> None:
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, folder: RunFolder) -> None:
+        """Start an attempt; what it says goes to the folder's log.txt."""
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")])),
+        }
+        with disk_errors(folder.path), open(folder.file("log.txt"), "ab") as log:
+            self.processes[folder.run_id] = subprocess.Popen(
+                [sys.executable, "-m", "engine.service.attempt", str(folder.path.parent), folder.run_id],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment,
+            )  # fmt: skip
+
+    def running(self) -> list[str]:
+        """Return the run ids of the attempts of this engine that live; the ended ones are reaped."""
+        self.processes = {run_id: p for run_id, p in self.processes.items() if p.poll() is None}
+        return list(self.processes)

@@ -1,0 +1,197 @@
+"""The engine: one process a folder, which takes commands, runs one attempt at a time, and publishes the catalog.
+
+Everything that it knows is on disk, so that it may be killed at any moment and started again: commands wait in the
+inbox until they took effect, a queued run is a folder, and a dead attempt is one whose lock nobody holds.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+from filelock import Timeout
+
+import engine
+from engine.errors import FewbitsError
+from engine.service.local import LocalExecutor
+from engine.spec import parse_spec
+from engine.store import inbox
+from engine.store.catalog import Catalog
+from engine.store.files import disk_errors, read_json, write_json
+from engine.store.folders import ATTEMPTS, RunFolder, create, run_folder, run_folders
+from engine.store.status import engine_lock, engine_pid
+
+TICK_S = 0.2
+SCAN_S = 5.0
+"""An idle engine looks this often for runs that came without it. While a run works, it looks at the inbox alone."""
+KILL_S = 10.0
+"""Seconds that an attempt has between being asked to end and being killed."""
+
+
+class Supervisor:
+    """The loop of an engine over one runs folder."""
+
+    def __init__(self, root: Path, methods: list[dict[str, Any]], executor: Any | None = None) -> None:
+        self.root = root
+        self.catalog = Catalog(root, methods)
+        self.executor = executor or LocalExecutor()
+        self.states: dict[str, str] = {}
+        self.stopping = False
+
+    def serve(self, until: Collection[str] | None = None, watch: Callable[[], None] | None = None) -> None:
+        """Work until told to stop, or until the runs named have all ended.
+
+        Parameters
+        ----------
+        until : run ids; None serves for ever.
+        watch : called at every tick, for a command line that shows progress.
+
+        Raises
+        ------
+        FewbitsError
+            Another engine serves this folder, or the folder cannot be written.
+        """
+        with disk_errors(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+        lock = engine_lock(self.root)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise FewbitsError(
+                f"an engine already serves {self.root} (process {engine_pid(self.root)}): "
+                "it takes whatever is submitted; stop it first if you want to serve from here"
+            ) from None
+        try:
+            with _Signals(self):
+                now = {"pid": os.getpid(), "started_ns": time.time_ns(), "fewbits": engine.__version__}
+                write_json(self.root / "engine.json", now)
+                self._loop(until, watch)
+        finally:
+            lock.release()
+
+    def _loop(self, until: Collection[str] | None, watch: Callable[[], None] | None) -> None:
+        scanned, busy = -SCAN_S, False
+        while not self.stopping:
+            changed = self.drain()
+            working = bool(self.executor.running())
+            ended, busy = busy and not working, working
+            if changed or ended or (not working and time.monotonic() - scanned > SCAN_S):
+                self.states, scanned = self.catalog.refresh(), time.monotonic()
+                busy = self.schedule() or busy
+            if watch:
+                watch()
+            if until is not None and all(self.settled(run_id) for run_id in until):
+                break
+            time.sleep(TICK_S)
+        self._stop_attempts()
+
+    def settled(self, run_id: str) -> bool:
+        """Return whether nothing more will happen to a run by itself."""
+        state = self.states.get(run_id)
+        if state == "orphaned":
+            return RunFolder(self.root / run_id).attempts() >= ATTEMPTS
+        return state in ("done", "failed", "cancelled")
+
+    def drain(self) -> bool:
+        """Carry out the commands in the inbox; return whether there were any."""
+        any_command = False
+        for path, command in inbox.pending(self.root):
+            any_command = True
+            try:
+                self._carry_out(command)
+            except (FewbitsError, KeyError, TypeError) as error:
+                say(f"a command was refused: {error}")
+            path.unlink(missing_ok=True)
+        return any_command
+
+    def _carry_out(self, command: Any) -> None:
+        """Do what one command says. It may be repeated after a kill, so each is harmless the second time."""
+        if not isinstance(command, dict) or command.get("command") not in ("submit", "cancel", "retry"):
+            raise FewbitsError("got a file that is no command (cut off?); submit it again")
+        if command["command"] == "submit":
+            from engine import quantizers
+
+            folder = create(self.root, quantizers.resolve(parse_spec(command["spec"])))
+            if folder.state() in ("failed", "cancelled", "orphaned"):
+                folder.queue()
+            return
+        folder = run_folder(self.root, command["run_id"])
+        state = folder.state()
+        if command["command"] == "cancel" and state in ("queued", "running"):
+            write_json(folder.file("cancelled.json"), {"at_ns": time.time_ns()})
+            self._end(folder)
+        elif command["command"] == "retry" and state in ("failed", "cancelled", "orphaned", "done"):
+            folder.queue()
+
+    def schedule(self) -> bool:
+        """Queue what an unfinished attempt left behind, and start the oldest queued run where none runs; return
+        whether one did.
+        """
+        changed = False
+        for folder in run_folders(self.root):
+            if self.states.get(folder.run_id) == "orphaned" and folder.attempts() < ATTEMPTS:
+                say(f"{folder.run_id}: attempt {folder.attempts()} ended without a word; it is tried again")
+                folder.queue(folder.attempts())
+                changed = True
+        if changed:
+            self.states = self.catalog.refresh()
+        if "running" in self.states.values():
+            return False
+        waiting = [RunFolder(self.root / run_id) for run_id, state in self.states.items() if state == "queued"]
+        if not waiting:
+            return False
+        first = min(waiting, key=lambda f: ((read_json(f.file("queued.json")) or {}).get("submitted_ns", 0), f.run_id))
+        say(f"{first.run_id}: started")
+        self.executor.start(first)
+        return True
+
+    def _end(self, folder: RunFolder) -> None:
+        """Ask a living attempt to end, then insist. The process id is its own as long as it holds the lock."""
+        pid = (read_json(folder.file("attempt.json")) or {}).get("pid")
+        deadline = time.monotonic() + KILL_S
+        asked = signal.SIGTERM
+        while pid and folder.alive():
+            try:
+                os.kill(pid, asked)
+            except ProcessLookupError:
+                return
+            time.sleep(0.1)
+            self.executor.running()  # reaps the child, so that its lock is seen to be free
+            if time.monotonic() > deadline:
+                asked = signal.SIGKILL
+
+    def _stop_attempts(self) -> None:
+        """End the attempts of this engine when it is stopped in good order; they are queued again with no attempt
+        lost.
+        """
+        for run_id in self.executor.running():
+            folder = RunFolder(self.root / run_id)
+            self._end(folder)
+            if folder.state() == "orphaned":
+                folder.queue(max(0, folder.attempts() - 1))
+        self.catalog.refresh()
+
+
+class _Signals:
+    """Turns SIGINT and SIGTERM into a request to stop, as long as the engine serves."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self.supervisor = supervisor
+
+    def __enter__(self) -> None:
+        self.before = {s: signal.signal(s, self._stop) for s in (signal.SIGINT, signal.SIGTERM)}
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def _stop(self, *_: object) -> None:
+        self.supervisor.stopping = True
+
+
+def say(text: str) -> None:
+    """Print a line with the time to standard error (which is ``runs/engine.log`` for a background engine)."""
+    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,139 @@
+"""The command line, as a script uses it: JSON on standard output, progress and sentences on standard error."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+
+from engine.__main__ import commands
+from engine.store import folders
+
+QUICK = ["--dataset", "demo", "--encoder", "mf", "--dim", "8", "--epochs", "1"]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """Return a runs folder that the tests of this file share: the later ones reuse the first one's runs."""
+    return tmp_path_factory.mktemp("commands") / "runs"
+
+
+def engine(root, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "engine", *arguments, "--root", str(root)], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def first(root):
+    return engine(root, "run", *QUICK, "--quantizer", "uniform", "--bits", "4", "--json")
+
+
+def test_run_prints_one_json_object_and_tells_its_progress_elsewhere(first):
+    assert first.returncode == 0, first.stderr
+    result = json.loads(first.stdout)
+    assert list(result) == ["run_id", "spec", "measurements"]
+    assert result["spec"]["bits"] == 4
+    row = next(r for r in result["measurements"] if r["metric"] == "latency_p50_us")
+    assert set(row) == {"index", "query_bits", "threads", "batch", "metric", "k", "value", "unit", "low", "high"}
+    assert result["run_id"] in first.stderr
+
+
+def test_a_run_that_is_done_is_not_repeated(root, first):
+    run_id = json.loads(first.stdout)["run_id"]
+    manifest = folders.run_folder(root, run_id).file("manifest.json")
+    before = manifest.stat().st_mtime_ns
+    again = engine(root, "run", *QUICK, "--quantizer", "uniform", "--bits", "4", "--option", "scale=row", "--json")
+    assert json.loads(again.stdout) == json.loads(first.stdout), "a default that is written out is the same run"
+    assert manifest.stat().st_mtime_ns == before
+
+
+def test_a_sweep_runs_what_is_missing_and_the_frontier_follows(root, first):
+    sweep = engine(root, "sweep", *QUICK, "--quantizers", "uniform,sign", "--bits", "4,1", "--queries", "float32")
+    assert sweep.returncode == 0, sweep.stderr
+    assert "recall@20" in sweep.stdout
+    printed = engine(
+        root, "frontier", "--dataset", "demo", "--y", "recall@20", "--x", "bytes_per_item", "--format", "csv"
+    )
+    rows = list(csv.DictReader(io.StringIO(printed.stdout)))
+    assert rows
+    costs, gains = [float(r["bytes_per_item"]) for r in rows], [float(r["recall@20"]) for r in rows]
+    assert costs == sorted(costs)
+    assert gains == sorted(gains)
+    as_json = json.loads(
+        engine(root, "frontier", "--dataset", "demo", "--x", "latency_p50_us", "--format", "json").stdout
+    )
+    assert {"run_id", "recall@20", "latency_p50_us"} <= set(as_json[0])
+
+
+def test_show_and_runs_tell_what_there_is(root, first):
+    run_id = json.loads(first.stdout)["run_id"]
+    shown = json.loads(engine(root, "show", run_id, "--json", "--verify").stdout)
+    assert (shown["state"], shown["run_id"]) == ("done", run_id)
+    listed = json.loads(engine(root, "runs", "--json").stdout)
+    assert run_id in {r["run_id"] for r in listed}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "--dataset", "movielens"], ["unknown data set 'movielens'", "ml-100k"]),
+        (["run", "--dataset", "demo", "--quantizer", "hqgn"], ["unknown quantizer 'hqgn'", "uniform"]),
+        (["run", "--dataset", "demo", "--quantizer", "uniform", "--bits", "3"], ["got 3 bits", "8, 4, 2, 1"]),
+        (["run", "--dataset", "demo", "--quantizer", "uniform"], ["choose one with --bits"]),
+        (["run", "--dataset", "demo", "--encoder", "gcn"], ["unknown encoder 'gcn'", "lightgcn"]),
+        (["run", "--dataset", "demo", "--loss", "hinge"], ["unknown loss 'hinge'", "softmax"]),
+        (["run", "--dataset", "demo", "--dim", "0"], ["model.dim", "got 0"]),
+        (["run", "--dataset", "demo", "--option", "scale"], ["NAME=VALUE"]),
+        (["run", "--dataset", "demo", "--quantizer", "sign", "--option", "scale=column"], ["scale", "column"]),
+        (["run", "--dataset", "demo", "--query-bits", "8"], ["own 32 bits"]),
+        (["sweep", "--dataset", "demo", "--quantizers", "uniform", "--bits", "3"], ["no 3 bits", "8, 4, 2, 1"]),
+        (
+            ["sweep", "--dataset", "demo", "--quantizers", "uniform", "--bits", "four"],
+            ["--bits", "four", "whole numbers"],
+        ),
+        (["frontier", "--dataset", "gowalla"], ["no finished run on gowalla"]),
+        (["frontier", "--dataset", "demo", "--y", "recall@21"], ["recall@21", "recall@20"]),
+        (["show", "../../etc/passwd"], ["no run id"]),
+        (["show", "demo-float32-000000000000"], ["no run", "engine runs"]),
+        (["cancel", "demo-float32-000000000000"], ["no run", "engine runs"]),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence_with_a_way_on(root, first, arguments, words):
+    done = engine(root, *arguments)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert all(word in done.stderr for word in words), done.stderr
+
+
+def test_a_failed_run_ends_with_its_sentence_and_can_be_seen(root, monkeypatch, tmp_path):
+    monkeypatch.setenv("FEWBITS_DATA", str(tmp_path))
+    (tmp_path / "gowalla").mkdir()
+    done = engine(root, "run", "--dataset", "gowalla", "--epochs", "1")
+    assert done.returncode == 1
+    assert "train.txt" in done.stderr
+    failed = json.loads(engine(root, "runs", "--state", "failed", "--json").stdout)
+    assert "train.txt" in failed[0]["error"]
+
+
+def test_doctor_finds_nothing_amiss_and_then_a_folder_that_was_cut_off(root, first):
+    assert engine(root, "doctor").returncode == 0
+    run_id = json.loads(first.stdout)["run_id"]
+    path = folders.run_folder(root, run_id).file("lists.parquet")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100])
+    done = engine(root, "doctor")
+    path.write_bytes(whole)
+    assert done.returncode == 1
+    assert f"{run_id}: lists.parquet has 100 bytes" in done.stdout
+
+
+@pytest.mark.parametrize("name", sorted(commands.commands))
+def test_every_command_helps_with_an_example(name):
+    from click.testing import CliRunner
+
+    shown = CliRunner().invoke(commands, [name, "--help"]).output
+    assert "Example:" in shown
+    assert f"python -m engine {name}" in shown

@@ -1,0 +1,171 @@
+"""The engine's bookkeeping: commands, order, attempts, cancellation; attempts are real processes that do little."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from engine.errors import FewbitsError
+from engine.service.supervisor import Supervisor
+from engine.spec import ModelSpec, RunSpec
+from engine.store import catalog, folders, inbox
+from engine.store.status import engine_alive
+
+COMMIT = "f.begin(); f.commit({'run_id': f.run_id, 'measurements': []})"
+DIE = "f.begin(); import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+FAIL = "f.begin(); f.fail('the data set is broken', 'user')"
+SLEEP = "f.begin(); time.sleep(60)"
+
+
+class ScriptedExecutor:
+    """Starts processes that hold the run's lock as an attempt does, and then do what the script says."""
+
+    def __init__(self, *scripts):
+        self.scripts, self.started, self.processes = list(scripts), [], {}
+
+    def start(self, folder):
+        script = self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
+        self.started.append(folder.run_id)
+        code = (
+            "import sys, time; from pathlib import Path; from engine.store.folders import RunFolder\n"
+            f"f = RunFolder(Path(sys.argv[1])); lock = f.lock(); lock.acquire()\n{script}"
+        )
+        self.processes[folder.run_id] = subprocess.Popen([sys.executable, "-c", code, str(folder.path)])
+
+    def running(self):
+        self.processes = {run_id: p for run_id, p in self.processes.items() if p.poll() is None}
+        return list(self.processes)
+
+
+def spec(seed=0, **more):
+    return RunSpec(dataset="demo", model=ModelSpec(seed=seed), **more)
+
+
+def serve(root, executor, until):
+    supervisor = Supervisor(root, [], executor)
+    supervisor.serve(until=until)
+    return supervisor
+
+
+def test_runs_are_done_in_the_order_they_were_submitted(root):
+    ids = inbox.submit(root, [spec(2), spec(0), spec(1)])
+    executor = ScriptedExecutor(COMMIT)
+    serve(root, executor, ids)
+    assert executor.started == ids
+    assert set(catalog.runs(root)["state"]) == {"done"}
+
+
+def test_a_finished_run_is_not_repeated(root):
+    ids = inbox.submit(root, [spec()])
+    serve(root, ScriptedExecutor(COMMIT), ids)
+    inbox.submit(root, [spec()])
+    second = ScriptedExecutor(COMMIT)
+    serve(root, second, ids)
+    assert second.started == []
+
+
+def test_an_attempt_that_dies_is_tried_again_and_its_success_counts(root):
+    ids = inbox.submit(root, [spec()])
+    executor = ScriptedExecutor(DIE, COMMIT)
+    serve(root, executor, ids)
+    assert len(executor.started) == 2
+    assert folders.run_folder(root, ids[0]).state() == "done"
+
+
+def test_after_three_deaths_it_stays_orphaned(root):
+    ids = inbox.submit(root, [spec()])
+    executor = ScriptedExecutor(DIE)
+    serve(root, executor, ids)
+    assert len(executor.started) == folders.ATTEMPTS
+    assert folders.run_folder(root, ids[0]).state() == "orphaned"
+
+
+def test_a_user_error_fails_once_with_its_sentence(root):
+    ids = inbox.submit(root, [spec()])
+    executor = ScriptedExecutor(FAIL)
+    serve(root, executor, ids)
+    assert len(executor.started) == 1
+    row = catalog.runs(root).iloc[0]
+    assert (row["state"], row["error"]) == ("failed", "the data set is broken")
+
+
+def test_submitting_a_failed_run_again_tries_it_anew(root):
+    ids = inbox.submit(root, [spec()])
+    serve(root, ScriptedExecutor(FAIL), ids)
+    inbox.submit(root, [spec()])
+    serve(root, ScriptedExecutor(COMMIT), ids)
+    assert folders.run_folder(root, ids[0]).state() == "done"
+
+
+def test_cancelling_ends_the_attempt_and_the_next_run_starts(root):
+    ids = inbox.submit(root, [spec(0), spec(1)])
+    executor = ScriptedExecutor(SLEEP, COMMIT)
+    supervisor = Supervisor(root, [], executor)
+
+    def cancel_the_first():
+        if folders.run_folder(root, ids[0]).attempts() and not (root / "asked").exists():
+            inbox.cancel(root, ids[0])
+            (root / "asked").touch()
+
+    supervisor.serve(until=ids, watch=cancel_the_first)
+    states = dict(zip(catalog.runs(root)["run_id"], catalog.runs(root)["state"], strict=True))
+    assert states == {ids[0]: "cancelled", ids[1]: "done"}
+
+
+def test_a_waiting_run_can_be_cancelled_and_queued_again(root):
+    ids = inbox.submit(root, [spec()])
+    inbox.cancel(root, ids[0])
+    supervisor = Supervisor(root, [], ScriptedExecutor(COMMIT))
+    supervisor.drain()
+    assert folders.run_folder(root, ids[0]).state() == "cancelled"
+    inbox.retry(root, ids[0])
+    supervisor.drain()
+    assert folders.run_folder(root, ids[0]).state() == "queued"
+
+
+def test_a_second_engine_is_refused_with_the_first_ones_process(root):
+    supervisor = Supervisor(root, [], ScriptedExecutor(COMMIT))
+    refused = []
+
+    def start_another():
+        with pytest.raises(FewbitsError, match=r"already serves .*process \d+") as error:
+            Supervisor(root, [], ScriptedExecutor(COMMIT)).serve()
+        refused.append(str(error.value))
+        supervisor.stopping = True
+
+    supervisor.serve(watch=start_another)
+    assert refused
+    assert not engine_alive(root)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"command": "format the disk"}', '{"command": "cancel"}',
+                                  '{"command": "cancel", "run_id": "../../etc"}',
+                                  '{"command": "submit", "spec": {"dataset": 3}}'])  # fmt: skip
+def test_an_odd_file_in_the_inbox_is_refused_and_the_rest_is_done(root, text, capfd):
+    (root / "inbox").mkdir()
+    (root / "inbox" / "0.json").write_text(text)
+    ids = inbox.submit(root, [spec()])
+    serve(root, ScriptedExecutor(COMMIT), ids)
+    assert "refused" in capfd.readouterr().err
+    assert not list((root / "inbox").glob("*.json"))
+
+
+def test_stopping_the_engine_in_good_order_costs_no_attempt(root):
+    ids = inbox.submit(root, [spec()])
+    supervisor = Supervisor(root, [], ScriptedExecutor(SLEEP))
+
+    def stop_once_begun():
+        supervisor.stopping = bool(folders.run_folder(root, ids[0]).attempts())
+
+    supervisor.serve(watch=stop_once_begun)
+    folder = folders.run_folder(root, ids[0])
+    assert (folder.state(), folder.attempts()) == ("queued", 0)
+
+
+def test_runs_finished_without_the_engine_are_found(root):
+    folder = folders.create(root, spec())
+    folder.commit({"run_id": folder.run_id, "measurements": []})
+    serve(root, ScriptedExecutor(COMMIT), ())
+    assert catalog.runs(root)["state"].tolist() == ["done"]
+    assert json.loads(catalog.runs(root)["spec"][0])["dataset"] == "demo"
