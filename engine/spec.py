@@ -44,7 +44,8 @@ class ModelSpec(Strict):
 
     ``lr``, ``temperature``, ``negatives`` and ``l2`` are used by the losses as ``engine.training.losses`` says;
     ``epochs`` is the most, early stopping on the validation ndcg@20 may end sooner. ``schedule`` is that of the
-    learning rate: from ``lr`` down to 0 over all epochs along half a cosine, or constant.
+    learning rate: from ``lr`` down to 0 over all epochs along half a cosine, or constant. A ``batch`` or
+    ``temperature`` of 0 means: by the rule of ``engine.training.rules``, from the size and density of the data.
     """
 
     encoder: str = "lightgcn"
@@ -52,12 +53,12 @@ class ModelSpec(Strict):
     layers: int = Field(3, ge=0, le=8)
     loss: str = "softmax"
     seed: int = Field(0, ge=0, le=2**31 - 1)
-    epochs: int = Field(40, ge=1, le=100_000)
-    batch: int = Field(8192, ge=1, le=1 << 20)
+    epochs: int = Field(10, ge=1, le=100_000)
+    batch: int = Field(0, ge=0, le=1 << 20)
     lr: float = Field(0.01, gt=0, le=10)
     schedule: Literal["cosine", "constant"] = "cosine"
-    temperature: float = Field(0.1, gt=0, le=100)
-    negatives: int = Field(512, ge=1, le=65536)
+    temperature: float = Field(0.0, ge=0, le=100)
+    negatives: int = Field(2048, ge=1, le=65536)
     l2: float = Field(0.0, ge=0, le=10)
     patience: int = Field(5, ge=1, le=10_000)
 

@@ -41,6 +41,6 @@ class Encoder(ABC):
         return embeddings
 
 
-def small_normal(rng: np.random.Generator, rows: int, dim: int, scale: float = 0.01) -> np.ndarray:
-    """Return normal float32 values of standard deviation 0.1, LightGCN's public start."""
+def small_normal(rng: np.random.Generator, rows: int, dim: int, scale: float = 0.1) -> np.ndarray:
+    """Return normal float32 values [rows, dim] of standard deviation ``scale``: 0.1 is LightGCN's public start."""
     return rng.standard_normal((rows, dim), dtype=np.float32) * np.float32(scale)

@@ -6,7 +6,7 @@ layer to be kept.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numba
@@ -121,18 +121,9 @@ def mean_of_layers(graph: Graph, embeddings: Any, layers: int) -> Any:
     return embeddings if layers == 0 else _function().apply(embeddings, graph, layers)
 
 
-_FUNCTION: Any = None
-
-
+@lru_cache(maxsize=1)
 def _function() -> Any:
     """Return the autograd function, made on first use: importing this module must not load torch."""
-    global _FUNCTION
-    if _FUNCTION is None:
-        _FUNCTION = _make_function()
-    return _FUNCTION
-
-
-def _make_function() -> Any:
     import torch
 
     class MeanOfLayers(torch.autograd.Function):

@@ -24,11 +24,14 @@ class Progress:
         self.written = 0.0
         self.stage = ""
         self.training_began: float | None = None
+        self.trained = False
+        self.fields: dict[str, Any] = {}
 
     def __call__(self, stage: str, message: str = "", fraction: float = 0.0, **fields: Any) -> None:
         """Record a stage, what is happening in it, and how much of it is done (0 … 1)."""
         now = time.monotonic()
         new = stage != self.stage
+        self.trained |= stage == "training"
         if new:
             self.stage, self.training_began = stage, now if stage == "training" else None
         if message and (new or not fraction):
@@ -40,15 +43,20 @@ class Progress:
         if not (new or validated) and now - self.written < EVERY_S:
             return
         self.written = now
-        begin, end = STAGES.get(stage, (0.0, 1.0))
         write_json(self.folder.file("progress.json"), {
-            "stage": stage, "message": message or stage, "fraction": round(begin + (end - begin) * fraction, 4),
+            "stage": stage, "message": message or stage, "fraction": round(self._of_the_run(stage, fraction), 4),
             "eta_s": self._eta(fraction), "at_ns": time.time_ns(), **self._last(fields),
         })  # fmt: skip
 
+    def _of_the_run(self, stage: str, fraction: float) -> float:
+        """Return the share of the whole run; a reused checkpoint leaves the stages after training as the whole."""
+        begin, end = STAGES.get(stage, (0.0, 1.0))
+        done, trained = begin + (end - begin) * fraction, STAGES["training"][1]
+        return (done - trained) / (1 - trained) if done >= trained and not self.trained else done
+
     def _last(self, fields: dict[str, Any]) -> dict[str, Any]:
         """Keep the last validation metric in sight between validations."""
-        self.fields = {**getattr(self, "fields", {}), **fields}
+        self.fields |= fields
         return self.fields
 
     def _eta(self, fraction: float) -> float | None:

@@ -27,6 +27,8 @@ from engine.store.status import engine_lock, engine_pid
 TICK_S = 0.2
 SCAN_S = 5.0
 """An idle engine looks this often for runs that came without it. While a run works, it looks at the inbox alone."""
+PROBE_S = 2.0
+"""Seconds to wait for the engine's lock: whoever asks whether an engine lives holds it for a moment."""
 KILL_S = 10.0
 """Seconds that an attempt has between being asked to end and being killed."""
 
@@ -58,7 +60,7 @@ class Supervisor:
             self.root.mkdir(parents=True, exist_ok=True)
         lock = engine_lock(self.root)
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=PROBE_S)
         except Timeout:
             raise FewbitsError(
                 f"an engine already serves {self.root} (process {engine_pid(self.root)}): "
@@ -73,20 +75,26 @@ class Supervisor:
             lock.release()
 
     def _loop(self, until: Collection[str] | None, watch: Callable[[], None] | None) -> None:
-        scanned, busy = -SCAN_S, False
+        scanned, busy, begun = -SCAN_S, False, False
         while not self.stopping:
             changed = self.drain()
             working = bool(self.executor.running())
             ended, busy = busy and not working, working
+            if working and not begun and self._begun():  # publish "running" now, and keep quiet while it measures
+                begun = changed = True
             if changed or ended or (not working and time.monotonic() - scanned > SCAN_S):
                 self.states, scanned = self.catalog.refresh(), time.monotonic()
-                busy = self.schedule() or busy
+                if self.schedule():
+                    busy, begun = True, False
             if watch:
                 watch()
             if until is not None and all(self.settled(run_id) for run_id in until):
                 break
             time.sleep(TICK_S)
         self._stop_attempts()
+
+    def _begun(self) -> bool:
+        return all(RunFolder(self.root / run_id).file("attempt.json").exists() for run_id in self.executor.running())
 
     def settled(self, run_id: str) -> bool:
         """Return whether nothing more will happen to a run by itself."""

@@ -18,6 +18,7 @@ from safetensors.numpy import load_file, save_file
 from engine.measure.machine import machine
 from engine.spec import ModelSpec
 from engine.store.files import disk_errors, read_json, sha256, write_json
+from engine.training.rules import settled
 from engine.training.trainer import Report, train
 
 TRAINER = 1
@@ -67,7 +68,8 @@ def obtain(root: Path, model: ModelSpec, split: Any, report: Report) -> Checkpoi
         meta = {
             "spec": model.model_dump(mode="json"), "dataset": split.dataset, "fingerprint": split.fingerprint,
             "train_s": trained.train_s, "best_epoch": trained.best_epoch, "epochs": len(trained.history),
-            "history": trained.history, "machine": machine(), "sha256": sha256(folder / "embeddings.safetensors"),
+            "settled": settled(model, split).model_dump(mode="json"), "history": trained.history,
+            "machine": machine(), "sha256": sha256(folder / "embeddings.safetensors"),
         }  # fmt: skip
         write_json(folder / "meta.json", meta)
     return Checkpoint(key, folder, trained.embeddings, meta, reused=False)

@@ -18,6 +18,7 @@ from engine.measure.machine import cores
 from engine.measure.ranking import hit_matrix, ndcg
 from engine.spec import ModelSpec
 from engine.training import losses, sampling
+from engine.training.rules import settled
 
 VALID_K = 20
 Report = Callable[..., None]
@@ -49,6 +50,7 @@ def train(spec: ModelSpec, split: Any, report: Report) -> Trained:
     """
     if not len(split.train.items):
         raise FewbitsError(f"{split.dataset} has no training interactions: nothing to learn from")
+    spec = settled(spec, split)
     encoder = encoders.create(spec, split)
     rng = np.random.default_rng([spec.seed, 1])
     embeddings = encoder.start(np.random.default_rng([spec.seed, 0]))

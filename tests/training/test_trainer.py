@@ -14,6 +14,7 @@ from engine.spec import ModelSpec
 from engine.training import sampling
 from engine.training.checkpoints import obtain
 from engine.training.losses import create as create_loss
+from engine.training.rules import settled
 from engine.training.trainer import train
 
 SMALL = {"dim": 16, "layers": 2, "epochs": 20, "batch": 256, "negatives": 32, "patience": 20}
@@ -54,6 +55,13 @@ def test_equal_seeds_give_equal_bits_and_other_seeds_others(blocks):
     first, second = train(model, blocks, quiet), train(model, blocks, quiet)
     assert np.array_equal(first.embeddings, second.embeddings)
     assert not np.array_equal(first.embeddings, train(model.model_copy(update={"seed": 1}), blocks, quiet).embeddings)
+
+
+def test_the_rules_settle_what_was_left_to_them_and_nothing_else(blocks):
+    rules = settled(ModelSpec(), blocks)
+    assert rules.batch == 256, "1,920 interactions: the smallest batch"
+    assert rules.temperature == 0.4, "one pair in five interacts: as dense as it gets"
+    assert settled(ModelSpec(batch=7, temperature=0.2), blocks) == ModelSpec(batch=7, temperature=0.2)
 
 
 def test_the_best_epoch_by_validation_is_kept_not_the_last(blocks, monkeypatch):
@@ -131,6 +139,26 @@ def test_the_softmax_loss_is_the_cross_entropy_of_cosines_over_the_temperature(b
     users, items, negatives = torch.tensor([[3.0, 0]]), torch.tensor([[0.0, 2]]), torch.tensor([[5.0, 0], [-1, 0]])
     expected = -np.log(1 / (1 + np.exp(2) + np.exp(-2)))  # cosines 0, 1, −1 over 0.5
     assert float(loss(users, items, negatives)) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [0.05, 0.1, 1.0])
+def test_the_fused_softmax_has_the_value_and_gradients_of_plain_torch(temperature):
+    import torch
+    from torch.nn import functional
+
+    from engine.training.losses import shared_softmax
+
+    start = [torch.randn(n, 6) for n in (9, 9, 5)]
+    ours, plain = ([x.clone().requires_grad_() for x in start] for _ in range(2))
+    users, items, negatives = (functional.normalize(x, dim=1) for x in plain)
+    logits = torch.cat([(users * items).sum(1, keepdim=True), users @ negatives.T], 1) / temperature
+    expected = functional.cross_entropy(logits, torch.zeros(9, dtype=torch.long))
+    value = shared_softmax(*(functional.normalize(x, dim=1) for x in ours), temperature)
+    (3 * value).backward()
+    (3 * expected).backward()
+    torch.testing.assert_close(value, expected)
+    for a, b in zip(ours, plain, strict=True):
+        torch.testing.assert_close(a.grad, b.grad, atol=1e-5, rtol=1e-3)
 
 
 def test_the_bpr_loss_is_the_log_sigmoid_of_the_score_gap(blocks):
