@@ -1,0 +1,76 @@
+"""How every chart looks: colours and symbols of methods, ticks of logarithmic axes, margins. Equal in both themes."""
+
+import math
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#C48600", "#3D9BD6", "#8C6BB1")
+"""After Okabe and Ito's colour-blind-safe set; orange and sky blue are darkened for a contrast of 3 on white."""
+SYMBOLS = (
+    "circle",
+    "triangle-up",
+    "cross",
+    "star",
+    "pentagon",
+    "hexagram",
+    "triangle-down",
+    "x",
+    "hourglass",
+    "bowtie",
+    "hexagon",
+)
+GREY = "#888888"
+FIXED = {"float32": (GREY, "square"), "float16": (GREY, "diamond")}
+ORDER = ("uniform", "sign", "itq", "rabitq", "lsh", "pq", "opq", "hqgnn", "l2qgcn", "hashgnn", "dpq", "mgqe")
+"""Methods keep colour and symbol, whichever others are there; unlisted ones follow by the sum of their letters."""
+STATIC = {"displayModeBar": False}
+"""Plotly's configuration for all charts: no tool bar, since there is nothing to zoom."""
+TICKS = 12
+"""Most labels on a logarithmic axis; beyond that only powers of ten are written."""
+
+
+def style(quantizer: str) -> tuple[str, str]:
+    """Return the colour and the symbol of a quantizer; colour is never the only difference."""
+    if quantizer in FIXED:
+        return FIXED[quantizer]
+    place = ORDER.index(quantizer) if quantizer in ORDER else len(ORDER) + sum(map(ord, quantizer))
+    return PALETTE[place % len(PALETTE)], SYMBOLS[place % len(SYMBOLS)]
+
+
+def rank(quantizer: str) -> tuple[int, str]:
+    """Return a sort key: references first, then the known methods in their order, then others by name."""
+    order = (*FIXED, *ORDER)
+    return (order.index(quantizer) if quantizer in order else len(order), quantizer)
+
+
+def logarithmic(values: pd.Series) -> dict[str, Any]:
+    """Return the settings of a logarithmic axis with every tick written out (plotly writes a bare 2 for 20)."""
+    positive = values[values > 0]
+    low, high = (float(positive.min()), float(positive.max())) if len(positive) else (1.0, 10.0)
+    ticks = _ticks(low / 1.3, high * 1.3)
+    return {"type": "log", "tickmode": "array", "tickvals": ticks, "ticktext": [f"{t:,.6g}" for t in ticks]}
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Return ticks at 1, 2 and 5 times the powers of ten; a short range has even steps, a long one powers alone."""
+    if high < 8 * low:
+        raw = (high - low) / 5
+        unit = 10.0 ** math.floor(math.log10(raw))
+        step = next(m * unit for m in (1, 2, 5, 10) if m * unit >= raw)
+        return [round(n * step, 12) for n in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    powers = [10.0**e for e in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
+    fine = [m * p for p in powers for m in (1, 2, 5) if low <= m * p <= high]
+    return fine if len(fine) <= TICKS else [p for p in powers if low <= p <= high]
+
+
+def framed(figure: go.Figure, height: int = 340, legend: float = -0.25) -> go.Figure:
+    """Give a figure its height, narrow margins and a legend beneath, and return it."""
+    figure.update_layout(
+        height=height, margin={"l": 10, "r": 10, "t": 30, "b": 10}, dragmode=False, hovermode="closest",
+        legend={"orientation": "h", "yanchor": "top", "y": legend, "x": 0, "itemsizing": "constant", "title": None},
+    )  # fmt: skip
+    figure.update_xaxes(automargin=True)
+    figure.update_yaxes(automargin=True)
+    return figure

@@ -1,0 +1,134 @@
+"""Fields of the New run form: several numbers at once, a quantizer's own options, the training settings."""
+
+from typing import Any, get_args
+
+import streamlit as st
+
+from engine.spec import ModelSpec
+
+KEEP: dict[str, Any] = {"persist_state": "session"}
+"""What was typed survives a visit to another page."""
+TRAINING = {
+    "epochs": ("Epochs, at most", "Training stops sooner when validation stops improving."),
+    "patience": ("Patience (epochs)", "Epochs without a better validation NDCG@20 before training stops."),
+    "batch": (
+        "Batch (interactions)",
+        "Interactions in one step; 0: by the size of the data, about 100 steps an epoch.",
+    ),
+    "lr": ("Learning rate", "Step size of Adam."),
+    "schedule": ("Learning rate over time", "Cosine: falls from the learning rate to 0 over all epochs."),
+    "temperature": (
+        "Temperature",
+        "Softmax only: lower, hard negatives count more; 0: 0.1 to 0.4 by the data's density.",
+    ),
+    "negatives": ("Negatives", "Softmax only: items drawn as negatives in each step."),
+    "l2": ("L2 weight", "BPR only: pulls vectors towards zero."),
+}
+"""Field of ModelSpec → its name and what it does."""
+SMALLEST = 1e-6
+"""Offered in place of 0 where a number must be above it."""
+COMBINED = ("encoder", "dim", "layers", "loss", "seed")
+"""Fields of ModelSpec that take several values; every other one is a training setting."""
+
+
+def several(
+    label: str, default: list[Any], key: str, help: str | None, kind: type = int, offered: tuple[Any, ...] = ()
+) -> list[Any]:
+    """Draw a field for several numbers, those offered or any that is typed, and return them.
+
+    What was typed and is no number is said beneath the field and returned as text, which the plan refuses.
+    """
+    texts = st.multiselect(
+        label, [str(v) for v in dict.fromkeys((*offered, *default))], default=[str(v) for v in default], key=key,
+        accept_new_options=True, placeholder="type a number and press Enter", help=help, **KEEP,
+    )  # fmt: skip
+    numbers = [number(text, kind) for text in texts]
+    if wrong := [text for text in numbers if isinstance(text, str)]:
+        expected = "a whole number" if kind is int else "a number"
+        st.error(f"Got {wrong[0]!r}, expected {expected}: remove it and type another.")
+    return numbers
+
+
+def number(text: str, kind: type) -> Any:
+    """Return a text as a number of a kind, or as it is where it is none."""
+    try:
+        return kind(text)
+    except ValueError:
+        return text
+
+
+def names(label: str, methods: list[dict[str, Any]], default: list[str], key: str, help: str) -> list[str]:
+    """Draw a field for several methods, shown by their titles, and return their names."""
+    titles = {m["name"]: m["title"] for m in methods}
+    explained = "\n\n".join(f"**{m['title']}**: {m['explanation']}" for m in methods)
+    return st.multiselect(
+        label, list(titles), default=[n for n in default if n in titles], format_func=lambda n: titles[n], key=key,
+        placeholder="choose at least one", help=f"{help}\n\n{explained}", **KEEP,
+    )  # fmt: skip
+
+
+def quantizer(method: dict[str, Any]) -> dict[str, list[Any]]:
+    """Explain a quantizer and return the chosen values of its own options, built from its description alone."""
+    link = f" [Reference]({method['link']})" if method.get("link") else ""
+    widths = " / ".join(map(str, method["bits"])) + (" bit" if method["bits"] == [1] else " bits")
+    values: dict[str, list[Any]] = {}
+    with st.container(border=True):
+        st.markdown(f"**{method['title']}** · {widths}")
+        st.caption(method["explanation"] + link)
+        if method["options"]:
+            columns = st.columns(max(2, min(4, len(method["options"]))))
+            for place, option in enumerate(method["options"]):
+                with columns[place % len(columns)]:
+                    values[option["name"]] = _option(method["name"], option)
+    return values
+
+
+def _option(quantizer_name: str, option: dict[str, Any]) -> list[Any]:
+    """Return the chosen values of one option; none chosen means its default."""
+    key, label = f"n_{quantizer_name}_{option['name']}", option["name"].replace("_", " ").capitalize()
+    help = f"{(option.get('help') or label).capitalize()}. Several values make several runs."
+    if option["kind"] in ("int", "float"):
+        return several(label, [option["default"]], key, help, int if option["kind"] == "int" else float)
+    return st.multiselect(
+        label, option.get("choices") or [False, True], default=[option["default"]], key=key, help=help,
+        placeholder=f"default: {option['default']}", format_func=_yes_or_no, **KEEP,
+    )  # fmt: skip
+
+
+def _yes_or_no(value: Any) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
+def training() -> dict[str, Any]:
+    """Return the training settings, one value each; ranges and choices are those of ModelSpec."""
+    settings: dict[str, Any] = {}
+    with st.expander("Training settings", icon=":material/tune:"):
+        columns = st.columns(3)
+        for place, name in enumerate(f for f in ModelSpec.model_fields if f not in COMBINED):
+            with columns[place % 3]:
+                settings[name] = _setting(name)
+    return settings
+
+
+def _setting(name: str) -> Any:
+    field = ModelSpec.model_fields[name]
+    title, help = TRAINING.get(name, (name.replace("_", " ").capitalize(), ""))
+    if choices := get_args(field.annotation):
+        return st.selectbox(title, choices, key=f"n_{name}", help=help, **KEEP)
+    limits = {kind: getattr(m, kind) for m in field.metadata for kind in ("ge", "gt", "le") if hasattr(m, kind)}
+    if field.annotation is int:
+        least, most = int(limits["ge"]), int(limits["le"])
+        return st.number_input(title, least, most, field.default, key=f"n_{name}", help=help, **KEEP)
+    smallest = float(limits.get("ge", SMALLEST))
+    step = max(field.default / 10, 1e-5)
+    return st.number_input(
+        title,
+        smallest,
+        float(limits["le"]),
+        field.default,
+        step=step,
+        format="%.6g",
+        key=f"n_{name}",
+        help=help,
+        **KEEP,
+    )

@@ -1,0 +1,81 @@
+"""Table work behind Trade-offs, without streamlit: which points are compared, with what, and which are worth it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from dashboard import labels
+from engine.frontier import on_frontier
+from engine.spec import FLOAT_BITS
+
+FILTERS = {
+    "encoder": "Encoder", "dim": "Dimensions", "layers": "Layers", "loss": "Loss", "quantizer": "Quantizer",
+    "bits": "Bits of the items", "queries": "Users searched at", "seed": "Seed",
+}  # fmt: skip
+"""The columns that can be filtered by, and their names, in the order in which they are shown."""
+
+
+def described(points: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the catalog's points with what the page needs beside them: checkpoint, the method's name, "queries".
+
+    "queries" is "float32" where users keep their float32 vectors and "own" where they are searched at the items' bits.
+    """
+    table = points.merge(runs[["run_id", "checkpoint"]], on="run_id", how="left", validate="m:1")
+    table["queries"] = ["float32" if bits == FLOAT_BITS else "own" for bits in table["query_bits"]]
+    table["method"] = [labels.method(row) for row in table.to_dict("records")]
+    return table
+
+
+def filtered(
+    table: pd.DataFrame, datasets: Sequence[str], hardware: str | None, chosen: Mapping[str, Sequence[Any]]
+) -> pd.DataFrame:
+    """Return the points of the data sets and one hardware (None: all) that have a chosen value of each column.
+
+    A column without chosen values does not filter.
+    """
+    keep = table["dataset"].isin(list(datasets))
+    if hardware is not None:
+        keep &= table["hardware"] == hardware
+    for column, values in chosen.items():
+        if values:
+            keep &= table[column].isin(list(values))
+    return table[keep]
+
+
+def reference(table: pd.DataFrame, column: str) -> pd.Series:
+    """Return for each point what the float32 run on the same checkpoint reached, NaN where there is no such run.
+
+    ``table`` must hold all points, not the filtered ones, so that hiding float32 does not take the reference away.
+    """
+    floats = table[(table["quantizer"] == "float32") & table["checkpoint"].notna()]
+    best = floats.groupby("checkpoint")[column].max()
+    return table["checkpoint"].map(best).astype(float).rename("reference")
+
+
+def judged(table: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
+    """Return the points that have both metrics, with "frontier" (bool), judged for each data set on its own.
+
+    Points of different data sets never dominate each other: their recalls are of different users and items.
+    """
+    measured = table[table[x].notna() & table[y].notna()].copy()
+    measured["frontier"] = False
+    for _, group in measured.groupby("dataset"):
+        measured.loc[group.index, "frontier"] = on_frontier(group, x, y)
+    return measured
+
+
+def share_of_float(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return the table with ``<column>_share``: the metric divided by what float32 reached on the same checkpoint."""
+    return table.assign(**{f"{column}_share": table[column] / reference(table, column)})
+
+
+def distinct(table: pd.DataFrame, column: str) -> list[Any]:
+    """Return the values of a column, sorted, as plain Python values."""
+    return sorted(table[column].dropna().unique().tolist())
+
+
+def originals(points: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
+    """Return the catalog's own rows of the shown points, untouched by what was added beside them."""
+    keys = ["run_id", "index", "query_bits"]
+    return points[points.set_index(keys).index.isin(shown.set_index(keys).index)]

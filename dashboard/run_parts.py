@@ -1,0 +1,200 @@
+"""The parts of a finished run's page: headline, quality, speed and memory, training, and where it all comes from."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import data, labels, run_charts
+from dashboard.chart_style import STATIC
+from dashboard.widgets import plain
+from engine.spec import KS
+
+MACHINE = {
+    "hardware": "Hardware", "cpu": "Processor", "cores": "Cores", "memory_gb": "Memory (GB)", "gpu": "GPU",
+    "instructions": "Vector instructions", "os": "Operating system", "python": "Python", "fewbits": "Fewbits",
+    "commit": "Commit",
+}  # fmt: skip
+"""How the machine's entries are called; libraries go by their own names."""
+PERCENTILES = {"p50": "latency_p50_us", "p95": "latency_p95_us", "p99": "latency_p99_us"}
+
+
+def value(rows: pd.DataFrame, metric: str, k: int | None = None, bits: int | None = None) -> float | None:
+    """Return a measured value on one thread, or None where it was not measured."""
+    found = rows[rows["metric"] == metric]
+    if k is not None:
+        found = found[found["k"] == k]
+    if bits is not None and found["query_bits"].notna().any():
+        found = found[found["query_bits"] == bits]
+    return None if found.empty else float(found.iloc[0]["value"])
+
+
+def precisions(rows: pd.DataFrame) -> list[int]:
+    """Return the query precisions that were measured, float32 first."""
+    return sorted(rows["query_bits"].dropna().astype(int).unique().tolist(), reverse=True)
+
+
+def headline(rows: pd.DataFrame) -> None:
+    """Show the five figures that matter most, those of searches at the highest precision of the users."""
+    bits = precisions(rows)[0] if precisions(rows) else None
+    index, compression = value(rows, "index_bytes"), value(rows, "compression")
+    figures = [
+        ("Recall@20", labels.share(value(rows, "recall", 20, bits)), labels.QUALITY["recall"].help),
+        ("Overlap@20", labels.share(value(rows, "overlap", 20, bits)), labels.QUALITY["overlap"].help),
+        ("Latency, median", _us(value(rows, "latency_p50_us", None, bits)), labels.COSTS["latency_p50_us"].help),
+        ("Bytes per item", labels.number(value(rows, "bytes_per_item")), labels.COSTS["bytes_per_item"].help),
+        ("Index", "not measured" if index is None else labels.amount(index), labels.COSTS["index_bytes"].help),
+    ]
+    with st.container(horizontal=True):
+        for title, text, help in figures:
+            st.metric(title, text, help=help, width=170)
+    smaller = (
+        f" The index is {compression:.3g} times smaller than float32." if compression and compression > 1.005 else ""
+    )
+    st.caption((f"Figures for {labels.queries(bits)}." if bits else "") + smaller)
+
+
+def _us(microseconds: float | None) -> str:
+    return "not measured" if microseconds is None else f"{microseconds:,.4g} µs"
+
+
+def quality(rows: pd.DataFrame) -> None:
+    """Show recall, NDCG, overlap and ties by list length, with their intervals."""
+    left, right = st.columns(2)
+    for column, metric in ((left, "recall"), (right, "ndcg")):
+        title = labels.QUALITY[metric].title
+        with column:
+            st.plotly_chart(
+                run_charts.quality_by_k(rows, metric, title),
+                key=f"by_k_{metric}",
+                config=STATIC,
+                alt=f"{title} by list length",
+            )
+    table = []
+    names = {"recall": "Recall", "ndcg": "NDCG", "overlap": "Overlap with float32", "tied": "Tied places"}
+    for bits in precisions(rows):
+        for metric, title in names.items():
+            cells = {f"k = {k}": _with_interval(rows, metric, k, bits) for k in KS}
+            if any(cells.values()):
+                table.append({"Metric": title, "Users searched at": labels.queries(bits), **cells})
+    st.dataframe(pd.DataFrame(table), hide_index=True)
+    users = value(rows, "users")
+    st.caption(
+        ("" if users is None else f"Means over {users:,.0f} users with held-out items. ")
+        + "In brackets: 95 % bootstrap interval over users. Tied places: share of the top k whose score equals a "
+        "neighbour's, so that only the fixed tie rule decides their order."
+    )
+
+
+def _with_interval(rows: pd.DataFrame, metric: str, k: int, bits: int) -> str:
+    found = rows[(rows["metric"] == metric) & (rows["k"] == k) & (rows["query_bits"] == bits)]
+    if found.empty:
+        return ""
+    row = found.iloc[0]
+    return f"{row['value']:.4f}" + ("" if pd.isna(row["low"]) else f" ({row['low']:.4f}–{row['high']:.4f})")
+
+
+def speed(run_id: str, rows: pd.DataFrame) -> None:
+    """Show latency for each query precision with its raw samples, throughput, memory and building times."""
+    samples = data.latency_samples(run_id)
+    for bits in precisions(rows):
+        found = {name: value(rows, metric, None, bits) for name, metric in PERCENTILES.items()}
+        if all(v is None for v in found.values()):
+            continue
+        st.markdown(f"**{labels.queries(bits).capitalize()}**")
+        figures = [(f"Latency {name}", _us(v)) for name, v in found.items()]
+        throughput = value(rows, "throughput_qps", None, bits)
+        figures.append(("Throughput", "not measured" if throughput is None else f"{throughput:,.0f} users/s"))
+        with st.container(horizontal=True):
+            for title, text in figures:
+                st.metric(title, text, width=200)
+        single = (
+            samples[(samples["query_bits"] == bits) & (samples["batch"] == 1) & (samples["threads"] == 1)]
+            if len(samples)
+            else samples
+        )
+        if len(single):
+            measured = {name: v for name, v in found.items() if v is not None}
+            st.plotly_chart(
+                run_charts.latency(single, measured),
+                key=f"latency_{bits}",
+                config=STATIC,
+                alt="Histogram of raw search times",
+            )
+            st.caption(
+                f"{len(single):,} timed searches; the slowest 0.5 % are outside the chart but in the percentiles."
+            )
+    st.markdown("**Memory and building**")
+    _facts([
+        ("Index, resident", value(rows, "index_bytes"), labels.amount),
+        ("Bytes per item", value(rows, "bytes_per_item"), labels.number),
+        ("Smaller than float32", value(rows, "compression"), lambda v: f"{v:.3g} ×"),
+        ("One user's vector as searched", value(rows, "query_bytes"), labels.amount),
+        ("Quantizing", value(rows, "quantize_s"), labels.duration),
+        ("Building the index", value(rows, "build_s"), labels.duration),
+    ])  # fmt: skip
+
+
+def training(meta: dict[str, Any], timings: dict[str, Any]) -> None:
+    """Show the training curve of the float32 model under this run."""
+    history = pd.DataFrame(meta.get("history") or [])
+    if history.empty:
+        st.info(
+            "This run has no training curve: nothing was trained, or its checkpoint is gone from the cache.",
+            icon=":material/info:",
+        )
+    else:
+        best = meta.get("best_epoch")
+        st.plotly_chart(
+            run_charts.training(history, best),
+            key="training",
+            config=STATIC,
+            alt="Training loss and validation NDCG by epoch",
+        )
+        st.caption(
+            "The float32 model under this run; runs with equal training settings share it. Validation uses a few "
+            "training items kept aside, never the test items."
+        )
+    _facts([
+        ("Training", meta.get("train_s", timings.get("train_s")), labels.duration),
+        ("Epochs run", meta.get("epochs") or (len(history) or None), labels.number),
+        ("Epoch kept", meta.get("best_epoch"), labels.number),
+    ])  # fmt: skip
+
+
+def origin(manifest: dict[str, Any]) -> None:
+    """Show the split, the machine and the files."""
+    split, machine = manifest.get("split", {}), manifest.get("machine", {})
+    left, right = st.columns(2)
+    with left:
+        st.markdown("**Data**")
+        words = {
+            "users": "Users",
+            "items": "Items",
+            "train": "Training interactions",
+            "valid": "Validation interactions",
+            "test": "Test interactions",
+            "users_with_test": "Users with test items",
+        }
+        _facts([(title, split.get(key), lambda v: f"{v:,}") for key, title in words.items()])
+        if split.get("rule"):
+            st.caption(plain(f"Split: {split['rule']}"))
+        for note in split.get("notes", []):
+            st.caption(f":material/info: {plain(note)}")
+    with right:
+        st.markdown("**Machine and versions**")
+        shown = {key: text for key, text in machine.items() if not isinstance(text, dict | list)}
+        _facts([(MACHINE.get(key, key.replace("_", " ")), text, str) for key, text in shown.items()])
+    st.markdown("**Files**")
+    files = [
+        {"File": name, "Size": labels.amount(entry["bytes"]), "SHA-256": entry["sha256"]}
+        for name, entry in manifest.get("files", {}).items()
+    ]
+    st.dataframe(pd.DataFrame(files), hide_index=True)
+    st.caption(f"In {data.folder(manifest['run_id']).path}" if "run_id" in manifest else "")
+
+
+def _facts(facts: list[tuple[str, Any, Any]]) -> None:
+    """A small table of names and values; what is not known is left out."""
+    rows = [{"": title, "Value": write(v)} for title, v, write in facts if v is not None and v != ""]
+    st.table(pd.DataFrame(rows).set_index("")) if rows else st.caption("Nothing was recorded.")

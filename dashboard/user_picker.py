@@ -1,0 +1,97 @@
+"""Choosing one user: by name, by row, at random, or by what compression did to them. The choice is ``?user=``."""
+
+from typing import Any
+
+import streamlit as st
+
+from dashboard import data, people
+from dashboard.widgets import plain, sentence
+from engine.errors import FewbitsError
+
+
+def choose(row: dict[str, Any], bits: int) -> int | None:
+    """Draw the search and the short cuts of a run; return the user that the address names, None where it names none."""
+    names = data.user_labels(str(row["split"]))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.text_input(
+            "Find a user", key="u_find", on_change=_find, args=(names,), placeholder=people.example(names), width=260,
+            help="The user's name in the data set, or # and the number of the row.",
+        )  # fmt: skip
+        _short_cuts(row, bits, len(names))
+    if error := st.session_state.pop("u_error", None):
+        st.warning(error, icon=":material/search_off:")
+    if matches := st.session_state.get("u_matches"):
+        few = len(matches) < people.MATCHES
+        st.selectbox(
+            f"{len(matches)} users match" if few else f"The first {people.MATCHES} users that match", matches,
+            format_func=lambda user: people.title(names[user], user), index=None, key="u_match", on_change=_go_match,
+            placeholder="choose one",
+        )  # fmt: skip
+    return _asked(len(names))
+
+
+def _short_cuts(row: dict[str, Any], bits: int, total: int) -> None:
+    metrics, reference = people.against_float(row, bits)
+    order = metrics.sort_values("change", kind="stable")["user"].tolist() if len(metrics) else []
+    same = not order or metrics["change"].abs().max() == 0
+    words = f"By {'recall@20 against float32' if reference else 'overlap with the float32 list'}; again for the next."
+    st.button("Random user", icon=":material/shuffle:", on_click=_go_random, args=(order, total), key="u_random")
+    st.button(
+        "Loses most",
+        icon=":material/trending_down:",
+        on_click=_go_next,
+        args=(order, "lose"),
+        disabled=same,
+        help=words,
+        key="u_lose",
+    )
+    st.button(
+        "Gains most", icon=":material/trending_up:", on_click=_go_next, args=(order[::-1], "gain"), key="u_gain",
+        disabled=same or not reference,
+        help=words if reference else "Needs a finished float32 run on the same trained model.",
+    )  # fmt: skip
+
+
+def _asked(total: int) -> int | None:
+    asked = st.query_params.get("user")
+    if asked is None:
+        return None
+    if not (asked.isascii() and asked.isdecimal()) or int(asked) >= total:
+        words = f"There is no user “{plain(asked)}”: this data set has the rows 0 to {total - 1:,}."
+        st.warning(words, icon=":material/search_off:")
+        return None
+    return int(asked)
+
+
+def _find(names: tuple[str | None, ...]) -> None:
+    st.session_state.pop("u_matches", None)
+    try:
+        found = people.search(names, st.session_state["u_find"])
+    except FewbitsError as error:
+        st.session_state["u_error"] = sentence(error)
+        return
+    if len(found) == 1:
+        _go(found[0])
+    elif found:
+        st.session_state["u_matches"] = found
+
+
+def _go(user: int) -> None:
+    st.query_params["user"] = str(user)
+
+
+def _go_match() -> None:
+    if st.session_state["u_match"] is not None:
+        _go(st.session_state["u_match"])
+
+
+def _go_random(users: list[int], total: int) -> None:
+    _go(people.random_user(users, total))
+
+
+def _go_next(order: list[int], which: str) -> None:
+    """Go to the next user of an order; begin anew when the other direction was chosen in between."""
+    before, place = st.session_state.get("u_walk", ("", -1))
+    place = (place + 1) % len(order) if before == which else 0
+    st.session_state["u_walk"] = (which, place)
+    _go(int(order[place]))

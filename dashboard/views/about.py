@@ -1,0 +1,93 @@
+"""About the numbers: metrics, protocol, what counts as a byte, how time is measured, and the methods; plain words."""
+
+from typing import Any
+
+import streamlit as st
+
+from dashboard import data
+
+PROTOCOL = """
+Every user's held-out (test) items are hidden from training. The model then ranks **all** items for the user, except
+those already in the user's history, and the list is compared with the held-out items. Nothing is sampled. The mean is
+over users who have at least one held-out item.
+
+Choices (when to stop training, which epoch to keep) are made on a small validation set taken out of training, never
+on the test items. Published splits are kept as published, so that results can be compared with papers; other sets are
+split 80 / 20 per user, with a seed.
+
+The float32 model is the reference. A quantizer that needs no training starts from the same trained model, so that the
+only difference is the number format.
+"""
+METRICS = (
+    ("Recall@k", "Share of a user's held-out items that are among the first k recommended.", "higher"),
+    ("NDCG@k", "Like recall, but a hit counts more the higher it stands; 1: all first places are hits.", "higher"),
+    ("Overlap@k", "Share of the exact float32 top k that the quantized list keeps. Needs no held-out items.", "higher"),
+    (
+        "Tied places@k",
+        "Share of the top k whose score equals a neighbour's. Ties are broken by one fixed random order of the items, "
+        "the same for all methods, so that nobody profits from the numbering.",
+        "lower",
+    ),
+    ("Bytes per item", "Memory of one item in the index: its code **and** its scale.", "lower"),
+    ("Index memory", "All bytes that a search needs resident, shared constants included.", "lower"),
+    (
+        "Latency p50, p95, p99",
+        "Time to find the top 20 for one user on one thread: 50, 95, 99 of 100 are faster.",
+        "lower",
+    ),
+    ("Throughput", "Users answered in a second, in batches of 64 on one thread.", "higher"),
+)
+FRONTIER = """
+A point is **on the frontier** when no other point is at least as good in both metrics and better in one. Everything
+else can be replaced by a frontier point without losing anything. **Error bars** are 95 % bootstrap intervals over
+users: two points whose bars overlap widely may differ by luck alone.
+
+**Items and users have separate precisions.** The catalogue's items are what fills memory. A user's vector is made on
+the fly, so it can stay float32 at no cost in memory (“float32 users”, filled markers) or be packed like the items,
+which often makes scoring cheaper (“users at the items' bits”, open markers).
+"""
+TIMES = """
+Latency is measured while nothing else of Fewbits runs, on real user vectors, after warming up, with the number of
+threads fixed; all raw samples are kept and shown on the Run page. Still, times depend on the processor, on its cache
+and on what else the machine does: **they are never compared across machines** here, and a chart with a time on it
+shows one machine only. Bytes and quality do not depend on the machine.
+"""
+
+
+def render() -> None:
+    """Draw the page."""
+    st.title("About the numbers", anchor=False)
+    st.markdown("**Fewbits** measures how small a recommender's vectors can be made before the recommendations suffer.")
+    rows = [f"| **{name}** | {words} | {better} |" for name, words, better in METRICS]
+    metrics = "\n".join(["| | What it says | Better |", "|---|---|---|", *rows])
+    parts = {
+        "How quality is measured": PROTOCOL,
+        "The metrics": metrics,
+        "Reading the chart": FRONTIER,
+        "About times": TIMES,
+    }
+    for title, text in parts.items():
+        st.subheader(title, anchor=False)
+        st.markdown(text)
+    st.subheader("The methods", anchor=False)
+    groups = {"quantizer": "Quantizers", "encoder": "Encoders", "loss": "Losses"}
+    described = {kind: data.methods(kind) for kind in groups}
+    if not any(described.values()):
+        st.info("The engine lists its methods here once it has started.", icon=":material/hourglass_top:")
+        return
+    for tab, (kind, methods) in zip(st.tabs(list(groups.values()), key="about_tabs"), described.items(), strict=True):
+        with tab:
+            for method in methods:
+                _method(method, kind)
+
+
+def _method(method: dict[str, Any], kind: str) -> None:
+    bits = f" · {' / '.join(map(str, method['bits']))} bits" if kind == "quantizer" else ""
+    link = f" [Reference]({method['link']})" if method.get("link") else ""
+    st.markdown(f"**{method['title']}** (`{method['name']}`){bits}  \n{method['explanation']}{link}")
+    for option in method.get("options", []):
+        choices = f": {', '.join(map(str, option['choices']))}" if option.get("choices") else ""
+        st.caption(f"Option **{option['name']}**{choices} (default {option['default']}). {option.get('help') or ''}")
+
+
+render()

@@ -1,0 +1,127 @@
+"""New run: choose what to measure; see how many runs that makes, how long they take and what is done; submit."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import commands, data, forms, labels, plan
+from dashboard.forms import KEEP
+from dashboard.widgets import QUEUE_PAGE, run_link, sentence, waiting_for_engine
+from engine.data import registry
+from engine.errors import FewbitsError
+from engine.spec import ModelSpec
+
+QUERIES = {"float32": "float32", "own": "the items' own bits"}
+LINKED = 30
+
+
+def render() -> None:
+    """Draw the form and, beneath it, what it means."""
+    st.title("New run", anchor=False)
+    st.markdown("Choose one or several values in each field: every sensible combination becomes one run.")
+    quantizers = data.methods("quantizer")
+    if not quantizers:
+        waiting_for_engine()
+        return
+    try:
+        st.subheader("1. Data and compression", anchor=False)
+        datasets = _datasets()
+        chosen, bits, queries, options = _compression(quantizers)
+        st.subheader("2. The model underneath", anchor=False)
+        models = _models()
+        made = plan.make(quantizers, datasets, chosen, bits, models, queries, options)
+    except FewbitsError as error:
+        st.error(sentence(error), icon=":material/error:")
+        return
+    st.subheader("3. What this means", anchor=False)
+    _show(made)
+
+
+def _datasets() -> list[str]:
+    known = {name: registry.info(name) for name in registry.names()}
+    chosen = st.multiselect(
+        "Data sets", list(known), default=list(known)[:1], format_func=lambda n: known[n].title, key="n_datasets",
+        placeholder="choose a data set", help="Their sizes and terms are on the Data sets page.", **KEEP,
+    )  # fmt: skip
+    for name in chosen:
+        if not registry.available(name, data.root()):
+            words = f"{known[name].title} is not on this machine: its first run downloads it."
+            st.warning(f"{words} Terms: {known[name].terms}", icon=":material/download:")
+    return chosen
+
+
+def _compression(quantizers: list[dict[str, Any]]) -> tuple[list[str], list[int], list[str], dict[str, Any]]:
+    """Return the chosen quantizers, bit-widths, query precisions, and the values of each quantizer's own options."""
+    known = {q["name"]: q for q in quantizers}
+    words = "How item vectors are made small. float32 is the reference: include it once."
+    chosen = forms.names("Quantizers", quantizers, ["float32", "uniform", "sign"], "n_quantizers", words)
+    widths = sorted({b for n in chosen for b in known[n]["bits"] if len(known[n]["bits"]) > 1}, reverse=True)
+    left, right = st.columns(2)
+    bits: list[int] = []
+    if widths:
+        bits = left.pills(
+            "Bits per number", widths, selection_mode="multi", default=widths, key=f"n_bits_{widths}",
+            help="For quantizers with a choice of widths; the others have one of their own. Choosing none means all.",
+        )  # fmt: skip
+    queries = right.pills(
+        "Users searched at", list(QUERIES), selection_mode="multi", default=list(QUERIES), key="n_queries",
+        format_func=lambda q: QUERIES[q],
+        help="A user's vector is not stored in the catalogue, so it may stay float32 (better lists) or shrink with the "
+        "items (often faster). Both are measured within one run.",
+    )  # fmt: skip
+    return chosen, list(bits), list(queries), {name: forms.quantizer(known[name]) for name in chosen}
+
+
+def _models() -> list[ModelSpec]:
+    """Draw the model's fields, and return every combination as a model."""
+    a, b, c = st.columns(3)
+    with a:
+        encoders = forms.names("Encoder", data.methods("encoder"), ["lightgcn"], "n_encoders", "How vectors are made.")
+        words = "How many steps along the graph the encoder looks; 2 or 3 is usual. MF has none."
+        layers = forms.several("Layers", [3], "n_layers", words, offered=(1, 2, 3))
+    with b:
+        words = "Numbers in a vector: more is better, and larger."
+        dims = forms.several("Dimensions", [64], "n_dims", words, offered=(32, 64, 128))
+        words = "Each seed is a training of its own; several show how much luck matters."
+        seeds = forms.several("Seeds", [0], "n_seeds", words, offered=(0, 1, 2))
+    with c:
+        losses = forms.names("Loss", data.methods("loss"), ["softmax"], "n_losses", "What training minimises.")
+        st.caption("Runs with equal model settings are trained once and share the result.")
+    return plan.models(encoders, dims, layers, losses, seeds, forms.training())
+
+
+def _show(made: plan.Plan) -> None:
+    """Show the plan's size, time and what is there already; submit what is new."""
+    new, total = len(made.new), len(made.specs)
+    words = [f"**{total} run{_s(total)}**: {new} new"]
+    words += [f"{len(made.done)} done already and reused"] if made.done else []
+    words += [f"{len(made.waiting)} waiting or running already"] if made.waiting else []
+    st.markdown(", ".join(words) + (f". About **{labels.duration(made.seconds)}** on this machine." if new else "."))
+    if new:
+        n = made.models_to_train
+        first = f"{n} model{_s(n)} to train; the rest is quantizing and measuring." if n else "Nothing to train."
+        st.caption(f"{first} The time is a rough estimate, better once this machine has trained on the same data.")
+    with st.expander(f"The {total} runs" if total > 1 else "The run", icon=":material/list:"):
+        rows = [{"Run": labels.run(labels.spec_row(spec)), "State": made.word(spec)} for spec in made.specs]
+        st.dataframe(pd.DataFrame(rows), hide_index=True)
+    if made.done:
+        with st.expander(f"{len(made.done)} done already: open a result", icon=":material/check_circle:"):
+            for spec in made.done[:LINKED]:
+                run_link(spec.run_id, labels.run(labels.spec_row(spec)))
+    if made.again:
+        st.caption(f"{made.again} of the new runs failed or were cancelled before: they are tried again.")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        label = f"Submit {new} run{_s(new)}" if new else "Nothing new to submit"
+        if st.button(label, type="primary", icon=":material/send:", disabled=not new, key="n_submit"):
+            commands.submit(made.new)
+            st.session_state["submitted"] = new
+            st.switch_page(QUEUE_PAGE)
+        st.page_link(QUEUE_PAGE, label="Queue", icon=":material/list_alt:")
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"
+
+
+render()

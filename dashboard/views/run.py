@@ -1,0 +1,160 @@
+"""Run: everything about one run, and the command that reproduces it."""
+
+import json
+import shlex
+from typing import Any
+
+import streamlit as st
+
+from dashboard import commands, data, labels, run_parts
+from dashboard.widgets import (
+    QUEUE_PAGE,
+    TRADEOFFS_PAGE,
+    USERS_PAGE,
+    ask_button,
+    boundary,
+    guarded,
+    plain,
+    progress_card,
+    run_picker,
+    sentence,
+    state_badge,
+    why,
+)
+from engine.errors import FewbitsError
+
+
+def render() -> None:
+    """Draw the run that ``?run_id=`` names; offer the known ones where it names none."""
+    st.title("Run", anchor=False)
+    known = data.runs()
+    asked = st.query_params.get("run_id")
+    if known.empty:
+        if asked:
+            st.warning(f"There is no run “{plain(asked)}” here.", icon=":material/search_off:")
+        st.info("No runs yet. The Trade-offs page starts a demo with one click.", icon=":material/info:")
+        st.page_link(TRADEOFFS_PAGE, label="Go to Trade-offs", icon=":material/show_chart:")
+        return
+    run_picker("Which run", known, key="run_pick")
+    if not asked:
+        st.info("Choose a run above, or click a point on the Trade-offs page.", icon=":material/info:")
+        return
+    try:
+        row = data.run(asked)
+    except FewbitsError as error:
+        st.warning(sentence(error) + " Choose one above.", icon=":material/search_off:")
+        return
+    _header(row)
+    {"done": _done, "running": _running}.get(row["state"], _not_done)(row)
+
+
+def _header(row: dict[str, Any]) -> None:
+    st.header(labels.method(row), anchor=False)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        state_badge(row["state"])
+        st.markdown(f"on **{row['dataset']}** · {labels.model(row)}")
+    times = [f"submitted {labels.when(row['submitted'])}"]
+    times += [f"finished {labels.when(row['finished'])}"] if row["state"] == "done" else []
+    times += [f"{row['attempts']} attempts"] if row["attempts"] > 1 else []
+    st.caption(" · ".join([f"`{row['run_id']}`", *times]))
+
+
+def _running(row: dict[str, Any]) -> None:
+    live(row["run_id"], data.snapshot())
+    _reproduce(row)
+
+
+@st.fragment(run_every=1)
+@guarded
+def live(run_id: str, drawn: str | None) -> None:
+    """Show progress, and draw the page anew when the run's state changes."""
+    if data.snapshot() != drawn and data.run(run_id)["state"] != "running":
+        st.rerun()
+    progress_card(run_id)
+    if tail := data.folder(run_id).log_tail():
+        st.code(tail, language=None, height=300)
+    _cancel(run_id)
+
+
+def _cancel(run_id: str) -> None:
+    pending = commands.asked_for().get(run_id) == "cancel"
+    ask_button("Cancel this run", "cancel", [run_id], pending, icon=":material/stop_circle:", key="cancel")
+
+
+def _not_done(row: dict[str, Any]) -> None:
+    (st.error if row["state"] == "failed" else st.info)(why(row), icon=labels.STATES[row["state"]][1])
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if row["state"] == "queued":
+            _cancel(row["run_id"])
+        elif ask_button("Try again", "retry", [row["run_id"]], icon=":material/replay:", type="primary"):
+            st.switch_page(QUEUE_PAGE)
+        st.page_link(QUEUE_PAGE, label="Queue", icon=":material/list_alt:")
+    if tail := data.folder(row["run_id"]).log_tail():
+        st.subheader("End of the log", anchor=False)
+        st.code(tail, language=None, height=300)
+    _reproduce(row)
+    _when_it_changes(row["run_id"], row["state"])
+
+
+@st.fragment(run_every=2)
+@guarded
+def _when_it_changes(run_id: str, state: str) -> None:
+    if data.run(run_id)["state"] != state:
+        st.rerun()
+
+
+def _done(row: dict[str, Any]) -> None:
+    manifest = data.manifest(row["run_id"])
+    rows = data.measurements(row["run_id"])
+    run_parts.headline(rows)
+    with st.container(horizontal=True):
+        st.page_link(
+            USERS_PAGE,
+            label="See one user's recommendations",
+            icon=":material/person_search:",
+            query_params={"run_id": row["run_id"]},
+        )
+        st.page_link(TRADEOFFS_PAGE, label="Compare with other runs", icon=":material/show_chart:")
+    for note in manifest.get("notes", []):
+        st.info(plain(note), icon=":material/info:")
+    quality, speed, training, origin, log = st.tabs(
+        ["Quality", "Speed and memory", "Training", "Data, machine, files", "Log"], key="run_tabs"
+    )
+    with quality, boundary():
+        run_parts.quality(rows)
+    with speed, boundary():
+        run_parts.speed(row["run_id"], rows)
+    with training, boundary():
+        run_parts.training(data.checkpoint_meta(row["checkpoint"]), manifest.get("timings", {}))
+    with origin, boundary():
+        run_parts.origin(manifest)
+    with log:
+        st.code(data.folder(row["run_id"]).log_tail(400) or "The log is empty.", language=None, height=400)
+    _reproduce(row)
+
+
+def _reproduce(row: dict[str, Any]) -> None:
+    st.subheader("Run it again from the command line", anchor=False)
+    st.code(command(row), language="bash", wrap_lines=True)
+    st.caption(
+        "Equal settings give the same run: where it is done already, its results are shown and nothing is repeated."
+    )
+    with st.expander("Specification as JSON", icon=":material/data_object:"):
+        st.code(json.dumps(json.loads(row["spec"]), indent=2), language="json")
+
+
+def command(row: dict[str, Any]) -> str:
+    """Return the command line that means this very run."""
+    spec = data.spec_of(row)
+    model = spec.model
+    words = ["python -m engine run --dataset", spec.dataset, "--split-seed", str(spec.split_seed)]
+    for name in type(model).model_fields:
+        words += [f"--{name}", str(getattr(model, name))]
+    queries = ",".join(map(str, spec.query_bits))
+    words += ["--quantizer", spec.quantizer, "--bits", str(spec.bits), "--query-bits", queries]
+    for name, value in spec.options.items():
+        words += ["--option", f"{name}={str(value).lower() if isinstance(value, bool) else value}"]
+    return " ".join([words[0], *map(shlex.quote, words[1:])])
+
+
+render()

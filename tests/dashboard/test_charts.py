@@ -1,0 +1,173 @@
+"""The charts are pure: a table goes in, and what is drawn can be read off the figure."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dashboard import chart_style, charts, run_charts
+from dashboard.labels import COSTS
+
+BYTES = COSTS["bytes_per_item"]
+
+
+def points(**columns: object) -> pd.DataFrame:
+    """Three points: float32 at 256 bytes, 4 bits nearly as good at 34, and a bad one at 40 that 4 bits dominate."""
+    table = {
+        "run_id": ["r-float", "r-four", "r-bad"],
+        "dataset": "demo",
+        "quantizer": ["float32", "uniform", "sign"],
+        "method": ["float32", "uniform 4 bit, scale row", "sign 1 bit, no scale"],
+        "queries": ["float32", "float32", "own"],
+        "query_bits": [32, 32, 1],
+        "bytes_per_item": [256.0, 34.0, 40.0],
+        "index_bytes": [25_600_000.0, 3_400_000.0, 4_000_000.0],
+        "recall@20": [0.20, 0.19, 0.10],
+        "recall@20_low": [0.19, 0.17, 0.09],
+        "recall@20_high": [0.22, 0.20, 0.12],
+        "frontier": [True, True, False],
+        "encoder": "lightgcn",
+        "dim": 64,
+        "layers": 2,
+        "loss": "softmax",
+        "seed": 0,
+        "hardware": "Fake CPU",
+    }
+    return pd.DataFrame(table | columns)
+
+
+def drawn(table: pd.DataFrame, x=BYTES, log_x=True, log_y=False, references=()):
+    return charts.tradeoffs(table, x, "recall@20", "Recall@20", log_x=log_x, log_y=log_y, references=references)
+
+
+def markers(figure):
+    return {t.customdata[0][0]: t for t in figure.data if t.customdata is not None}
+
+
+def test_dominated_points_are_faded_and_frontier_points_are_not():
+    shown = markers(drawn(points()))
+    assert shown["r-bad"].opacity == charts.FADED < 1
+    assert shown["r-float"].opacity == shown["r-four"].opacity == 1
+
+
+def test_a_click_can_tell_run_and_query_precision():
+    assert [list(c) for c in markers(drawn(points()))["r-bad"].customdata] == [["r-bad", 1]]
+
+
+def test_the_frontier_is_a_step_line_through_its_points_only():
+    line = next(t for t in drawn(points()).data if t.mode == "lines")
+    assert list(line.x) == [34.0, 256.0]
+    assert line.line.shape == "hv"
+
+
+def test_for_throughput_more_is_better_and_the_steps_turn_round():
+    table = points(throughput_qps=[100.0, 900.0, 50.0])
+    line = next(t for t in drawn(table, COSTS["throughput_qps"]).data if t.mode == "lines")
+    assert line.line.shape == "vh"
+
+
+def test_error_bars_reach_from_the_low_to_the_high_end_of_the_interval():
+    error = markers(drawn(points()))["r-float"].error_y
+    assert error.array[0] == pytest.approx(0.02)  # 0.20 … 0.22
+    assert error.arrayminus[0] == pytest.approx(0.01)  # 0.19 … 0.20
+
+
+def test_a_share_without_an_interval_has_no_error_bars():
+    table = points().drop(columns=["recall@20_low", "recall@20_high"])
+    assert markers(drawn(table))["r-float"].error_y.array is None
+
+
+def test_index_memory_is_drawn_in_megabytes():
+    assert markers(drawn(points(), COSTS["index_bytes"]))["r-four"].x[0] == pytest.approx(3.4)
+
+
+def test_users_at_the_items_bits_have_open_markers():
+    shown = markers(drawn(points()))
+    assert shown["r-bad"].marker.symbol.endswith("-open")
+    assert not shown["r-four"].marker.symbol.endswith("-open")
+
+
+def test_hover_names_everything_about_a_point():
+    text = charts.hover(points().to_dict("records")[1])
+    for part in ("uniform 4 bit, scale row", "float32 users", "demo", "64 dimensions", "seed 0", "34", "0.1700–0.2000"):
+        assert part in text
+
+
+def test_what_was_not_measured_is_said_and_never_zero():
+    row = points().drop(columns=["recall@20", "recall@20_low"]).to_dict("records")[0]
+    assert "Recall@20: not measured" in charts.hover(row)
+
+
+def test_the_float32_line_stands_at_its_value():
+    figure = drawn(points(), references=[("float32: 0.2000", 0.2)])
+    assert [s.y0 for s in figure.layout.shapes] == [0.2]
+    assert "float32: 0.2000" in [a.text for a in figure.layout.annotations]
+
+
+def test_annotations_are_placed_by_the_logarithm_on_logarithmic_axes():
+    label = next(a for a in drawn(points()).layout.annotations if a.text == "uniform 4 bit")
+    assert label.x == pytest.approx(np.log10(34))
+
+
+def test_labels_on_the_frontier_tell_apart_what_shares_a_name():
+    assert charts.short_names(
+        ["sign 1 bit, fit mse, scale row", "sign 1 bit, fit mse, no scale", "uniform 4 bit, scale row"]
+    ) == [
+        "sign 1 bit, scale row",
+        "sign 1 bit, no scale",
+        "uniform 4 bit",
+    ]
+
+
+def test_a_crowded_frontier_is_not_labelled():
+    many = pd.concat([points(bytes_per_item=[i, i + 0.3, i + 0.6], frontier=True) for i in range(1, 7)])
+    assert len(drawn(many).layout.annotations) == 1  # only the one that says where better is
+
+
+@pytest.mark.parametrize("low, high", [(8, 256), (0.21, 0.24), (33, 33), (1, 1e9)])
+def test_a_logarithmic_axis_writes_its_ticks_out(low, high):
+    axis = chart_style.logarithmic(pd.Series([low, high]))
+    assert 2 <= len(axis["tickvals"]) <= chart_style.TICKS
+    assert [float(t.replace(",", "")) for t in axis["ticktext"]] == pytest.approx(axis["tickvals"])
+
+
+def test_known_methods_differ_in_colour_and_symbol_and_keep_both():
+    known = [*chart_style.FIXED, *chart_style.ORDER]
+    styles = [chart_style.style(q) for q in known]
+    assert len(set(styles)) == len(known)
+    assert chart_style.style("later-method") == chart_style.style("later-method")
+
+
+def test_colours_can_be_seen_on_both_backgrounds():
+    for color in (*chart_style.PALETTE, chart_style.GREY):
+        for background in ("#ffffff", "#171614"):
+            assert contrast(color, background) > 2.9, f"{color} on {background}"
+
+
+def contrast(a: str, b: str) -> float:
+    """The contrast ratio of WCAG 2: 3 is asked of graphics."""
+
+    def luminance(color: str) -> float:
+        parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    dark, light = sorted((luminance(a), luminance(b)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_the_training_curve_marks_the_epoch_that_was_kept():
+    history = pd.DataFrame({"epoch": [1, 2, 3], "loss": [3.0, 2.0, 1.5], "valid_ndcg@20": [0.1, 0.2, None]})
+    figure = run_charts.training(history, best_epoch=2)
+    assert "kept: epoch 2" in [a.text for a in figure.layout.annotations]
+    assert len(figure.data) == 2
+
+
+def test_the_latency_histogram_leaves_out_the_slowest_but_keeps_the_percentiles():
+    samples = pd.DataFrame({"microseconds": [*np.linspace(10, 20, 995), *[1e6] * 5]})
+    figure = run_charts.latency(samples, {"p50": 15.0, "p99": 19.9})
+    assert max(figure.data[0].x) < 1e6
+    assert len(figure.layout.shapes) == 2
+
+
+def test_popularity_is_sorted_and_leaves_out_what_nobody_has():
+    assert list(run_charts.popularity(np.array([0, 3, 9, 1])).data[0].y) == [9, 3, 1]

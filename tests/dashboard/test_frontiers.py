@@ -1,0 +1,52 @@
+"""Which points are compared with which, and with what reference."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dashboard import frontiers
+
+
+def table() -> pd.DataFrame:
+    """Two data sets; on "a" two checkpoints, the second without a float32 run."""
+    return pd.DataFrame({
+        "run_id": ["a-float", "a-four", "a-other", "b-four"], "index": "flat", "query_bits": [32, 4, 32, 32],
+        "dataset": ["a", "a", "a", "b"], "quantizer": ["float32", "uniform", "uniform", "uniform"],
+        "checkpoint": ["m1", "m1", "m2", "m3"], "hardware": ["one", "one", "two", "one"],
+        "recall@20": [0.20, 0.15, 0.18, 0.01], "bytes_per_item": [256.0, 32.0, 64.0, 300.0],
+        "queries": ["float32", "own", "float32", "float32"],
+    })  # fmt: skip
+
+
+def test_the_reference_is_the_float32_run_on_the_same_checkpoint():
+    assert frontiers.reference(table(), "recall@20").tolist()[:2] == [0.20, 0.20]
+    assert np.isnan(frontiers.reference(table(), "recall@20").iloc[2])  # no float32 run on m2: unknown, not 1
+
+
+def test_the_share_of_float32_is_one_for_float32_itself():
+    assert frontiers.share_of_float(table(), "recall@20")["recall@20_share"].tolist()[:2] == pytest.approx([1.0, 0.75])
+
+
+def test_points_of_another_data_set_never_dominate():
+    judged = frontiers.judged(table(), "bytes_per_item", "recall@20").set_index("run_id")
+    assert judged.loc["b-four", "frontier"]  # worse in both than a's points, but of other users and items
+
+
+def test_points_without_a_metric_are_left_out():
+    some = table()
+    some.loc[0, "recall@20"] = None
+    assert "a-float" not in set(frontiers.judged(some, "bytes_per_item", "recall@20")["run_id"])
+
+
+def test_a_filter_without_values_lets_everything_pass():
+    shown = frontiers.filtered(table(), ["a"], None, {"quantizer": [], "queries": ["float32"]})
+    assert list(shown["run_id"]) == ["a-float", "a-other"]
+
+
+def test_one_hardware_at_a_time():
+    assert list(frontiers.filtered(table(), ["a"], "two", {})["run_id"]) == ["a-other"]
+
+
+def test_originals_are_the_catalogs_own_rows():
+    shown = frontiers.share_of_float(table(), "recall@20").iloc[[1]]
+    pd.testing.assert_frame_equal(frontiers.originals(table(), shown), table().iloc[[1]])

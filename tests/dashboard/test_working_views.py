@@ -1,0 +1,123 @@
+"""The pages where work is asked for, watched and looked into: Queue, New run, Users."""
+
+import pytest
+
+from engine.store import inbox
+from tests.dashboard import make_runs
+from tests.dashboard.conftest import button, texts
+
+
+def test_a_running_run_shows_how_far_it_is(show, root):
+    run_id, lock = make_runs.running(root)
+    make_runs.publish(root)
+    for view in ("run", "queue"):
+        said = texts(show(view, run_id=run_id))
+        assert "epoch 3 of at most 40" in said and "0.1200" in said
+    lock.release()
+
+
+def test_the_queue_has_a_place_for_every_state(show, root):
+    make_runs.make_runs(root, 2)
+    make_runs.waiting(root, 3)
+    for make in (make_runs.failed, make_runs.cancelled, make_runs.orphaned):
+        make(root)
+    run_id, lock = make_runs.running(root)
+    make_runs.publish(root)
+    app = show("queue")
+    for words in ("Running (1)", "Waiting (3)", "Failed, broken off or cancelled (3)", "Done (2)"):
+        assert words in texts(app)
+    app.button(key=f"cancel_{run_id}").click().run()
+    assert {"command": "cancel", "run_id": run_id} in [c for _, c in inbox.pending(root)]
+    assert app.button(key=f"cancel_{run_id}").label == "asked"  # a second click would say nothing new
+    lock.release()
+
+
+def test_all_waiting_runs_are_cancelled_only_after_a_question(show, root):
+    waiting = make_runs.waiting(root, 3)
+    make_runs.publish(root)
+    app = show("queue")
+    app.button(key="cancel_all").click().run()
+    assert not list(inbox.pending(root))
+    button(app, "Cancel 3 runs").click().run()
+    assert {c["run_id"] for _, c in inbox.pending(root)} == set(waiting)
+
+
+def test_new_run_counts_what_is_new_and_submits_it(show, runs, root):
+    app = show("new_run")
+    assert "Submit 6 runs" in [b.label for b in app.button]
+    button(app, "Submit 6 runs").click().run()
+    assert app.title[0].value == "Queue"
+    assert len(list(inbox.pending(root))) == 6
+
+
+def test_new_run_reuses_what_is_done(show, runs):
+    app = show("new_run", {"n_dims": ["32"], "n_layers": ["2"], "n_epochs": 8})
+    assert "6 done already and reused" in texts(app)
+    assert next(b for b in app.button if b.label == "Nothing new to submit").disabled
+
+
+def test_new_run_builds_each_quantizers_form_from_its_description(show, runs):
+    labels = [m.label for m in show("new_run").multiselect]
+    assert labels.count("Scale") == 2  # uniform's and sign's own option; float32 has none
+
+
+@pytest.mark.parametrize("state, words", [
+    ({"n_datasets": []}, "No data set chosen"), ({"n_quantizers": []}, "No quantizer chosen"),
+    ({"n_dims": ["many"]}, "Dim: got 'many'"), ({"n_queries": []}, "No query precision chosen"),
+])  # fmt: skip
+def test_new_run_says_in_a_sentence_what_is_missing(show, runs, state, words):
+    app = show("new_run", state)
+    assert words in [e.value.replace("\\", "")[: len(words)] for e in app.error]
+    assert not [b for b in app.button if b.label.startswith("Submit")]
+
+
+def test_new_run_says_that_a_data_set_must_be_downloaded(show, runs, monkeypatch):
+    monkeypatch.delenv("FEWBITS_DATA", raising=False)
+    app = show("new_run", {"n_datasets": ["gowalla"]})
+    assert "downloads it" in app.warning[0].value
+
+
+def test_a_user_is_shown_with_both_lists(show, runs):
+    app = show("users", run_id=runs[6], user="5", bits="1")
+    said = texts(app)
+    assert "reader-006 (row 5)" in said.replace("\\", "")
+    assert "items left the top 20" in said
+    assert len(app.dataframe) == 4
+
+
+def test_ties_are_told(show, runs):
+    assert "are tied" in texts(show("users", run_id=runs[7], user="5"))
+
+
+def test_a_user_without_test_items_is_shown_and_explained(show, runs):
+    app = show("users", run_id=runs[3], user="0")
+    assert "no held-out items" in texts(app) and not app.error
+
+
+@pytest.mark.parametrize("user", ["60", "-1", "abc", "²", "9" * 30])
+def test_a_user_that_is_not_there_is_a_sentence(show, runs, user):
+    assert "rows 0 to 59" in show("users", run_id=runs[3], user=user).warning[0].value
+
+
+def test_a_user_is_found_by_name(show, runs):
+    app = show("users", run_id=runs[3])
+    app.text_input(key="u_find").set_value("reader-010").run()
+    assert app.query_params["user"] == ["9"] or app.query_params["user"] == "9"
+    app.text_input(key="u_find").set_value("nobody").run()
+    assert "contains" in app.warning[0].value
+    app.text_input(key="u_find").set_value("reader-01").run()
+    assert len(app.selectbox(key="u_match").options) == 10
+
+
+def test_who_loses_most_is_the_first_of_that_order(show, runs):
+    app = show("users", run_id=runs[6], bits="1")
+    button(app, "Loses most").click().run()
+    delta = app.metric[0].delta
+    assert delta.startswith("-")
+
+
+def test_without_the_float32_list_the_quantized_one_is_still_shown(show, runs, root):
+    for path in root.glob("cache/model-*/top.parquet"):
+        path.unlink()
+    app = show("users", run_id=runs[3], user="5")
+    assert "only the quantized one" in app.info[0].value and not app.error
