@@ -135,7 +135,9 @@ def _label_frontier(figure: go.Figure, points: pd.DataFrame, x: Axis, y: str, lo
     across = [_at(v * x.scale, log_x) for v in points[x.column]]
     upward = [_at(v, log_y) for v in points[y]]
     placed: list[tuple[float, float]] = []
-    for (_, row), text in zip(best.iterrows(), short_names(best["method"]), strict=True):
+    models = points[points["encoder"] != "popularity"]["encoder"].nunique()
+    for (_, row), method in zip(best.iterrows(), short_names(best["method"]), strict=True):
+        text = method if models < 2 or row["encoder"] == "popularity" else f"{labels.name(row['encoder'])}, {method}"
         at, height = _at(row[x.column] * x.scale, log_x), _at(row[y], log_y)
         if any(_share(at - a, across) < NEAR[0] and _share(height - h, upward) < NEAR[1] for a, h in placed):
             continue  # its word would cover that of a better point

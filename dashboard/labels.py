@@ -147,6 +147,8 @@ def options_text(options: str | Mapping[str, Any] | None) -> str:
 def method(row: Mapping[str, Any]) -> str:
     """Return quantizer, bits and options of a run: ``uniform 4 bit, scale row``."""
     quantizer = str(row["quantizer"])
+    if row.get("encoder") == "popularity" and quantizer == "float32":
+        return name("popularity").lower()  # "float32" would name a number format where there is no model to compress
     bits = "" if quantizer.endswith(str(row["bits"])) else f" {row['bits']} bit"
     options = options_text(row.get("options"))
     return name(quantizer) + bits + (f", {options}" if options else "")

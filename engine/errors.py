@@ -6,7 +6,7 @@ class FewbitsError(Exception):
 
 
 class Cancelled(FewbitsError):
-    """The run was cancelled; what it had finished for other runs (checkpoints, data sets) stays."""
+    """Raised by a ``report`` that wants a download or a training to end; what was finished stays."""
 
 
 def unknown(kind: str, got: str, known: list[str]) -> FewbitsError:

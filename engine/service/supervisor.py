@@ -42,6 +42,9 @@ class Supervisor:
         self.executor = executor or LocalExecutor()
         self.states: dict[str, str] = {}
         self.stopping = False
+        self.busy = self.begun = False
+        """Whether an attempt of this engine works, and whether the catalog says so already."""
+        self.scanned = -SCAN_S
 
     def serve(self, until: Collection[str] | None = None, watch: Callable[[], None] | None = None) -> None:
         """Work until told to stop, or until the runs named have all ended.
@@ -75,23 +78,32 @@ class Supervisor:
             lock.release()
 
     def _loop(self, until: Collection[str] | None, watch: Callable[[], None] | None) -> None:
-        scanned, busy, begun = -SCAN_S, False, False
         while not self.stopping:
-            changed = self.drain()
-            working = bool(self.executor.running())
-            ended, busy = busy and not working, working
-            if working and not begun and self._begun():  # publish "running" now, and keep quiet while it measures
-                begun = changed = True
-            if changed or ended or (not working and time.monotonic() - scanned > SCAN_S):
-                self.states, scanned = self.catalog.refresh(), time.monotonic()
-                if self.schedule():
-                    busy, begun = True, False
+            try:
+                self._tick()
+            except FewbitsError as error:  # the disk refuses: what waits stays where it is, and is tried again
+                if until is not None:
+                    raise
+                say(str(error))
+                time.sleep(SCAN_S)
             if watch:
                 watch()
             if until is not None and all(self.settled(run_id) for run_id in until):
                 break
             time.sleep(TICK_S)
         self._stop_attempts()
+
+    def _tick(self) -> None:
+        """Take commands, notice what began and ended, publish that, and start the next run."""
+        changed = self.drain()
+        working = bool(self.executor.running())
+        ended, self.busy = self.busy and not working, working
+        if working and not self.begun and self._begun():  # publish "running" now, and keep quiet while it measures
+            self.begun = changed = True
+        if changed or ended or (not working and time.monotonic() - self.scanned > SCAN_S):
+            self.states, self.scanned = self.catalog.refresh(), time.monotonic()
+            if self.schedule():
+                self.busy, self.begun = True, False
 
     def _begun(self) -> bool:
         return all(RunFolder(self.root / run_id).file("attempt.json").exists() for run_id in self.executor.running())

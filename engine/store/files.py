@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,13 +34,21 @@ def disk_errors(folder: Path) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        if error.errno not in DISK:
+    except Exception as error:
+        reason = DISK.get(_errno(error))
+        if reason is None:
             raise
         raise FewbitsError(
-            f"cannot write to {folder}: {DISK[error.errno]}, or set FEWBITS_RUNS to another folder; "
-            "nothing finished is lost"
+            f"cannot write to {folder}: {reason}, or set FEWBITS_RUNS to another folder; nothing finished is lost"
         ) from error
+
+
+def _errno(error: Exception) -> int:
+    """Return the number of a disk error; safetensors tells it in its text alone (``… (os error 28)``)."""
+    if isinstance(error, OSError):
+        return error.errno or 0
+    told = re.search(r"\(os error (\d+)\)", str(error))
+    return int(told[1]) if told else 0
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from engine.spec import RunSpec
 from engine.store.files import read_json
-from engine.store.folders import RunFolder
+from engine.store.folders import ATTEMPTS, RunFolder
 
 RUNS = pa.schema([
     ("run_id", pa.string()), ("state", pa.string()), ("dataset", pa.string()), ("encoder", pa.string()),
@@ -38,12 +38,20 @@ def read_run(folder: RunFolder, state: str) -> tuple[dict[str, Any], list[dict[s
     row = {
         **_spec_columns(folder.run_id, spec), "state": state, "submitted": _time(queued.get("submitted_ns")),
         "started": _time(attempt.get("started_ns")), "finished": _time(manifest.get("finished_ns") or finished),
-        "attempts": folder.attempts(), "error": None if state == "done" else folder.error(),
+        "attempts": folder.attempts(), "error": _error(folder, state),
         "checkpoint": manifest.get("checkpoint"), "split": manifest.get("split", {}).get("key"),
         "machine": json.dumps(machine) if machine else None, "hardware": machine.get("hardware"),
         "notes": json.dumps(manifest.get("notes", [])),
     }  # fmt: skip
     return row, [{"run_id": folder.run_id, **r} for r in manifest.get("measurements", [])]
+
+
+def _error(folder: RunFolder, state: str) -> str | None:
+    """Return what a person should know of a run that is not done."""
+    if state == "orphaned" and folder.error() is None:
+        times = folder.attempts()
+        return f"its process ended without a word, {times} of {ATTEMPTS} attempts (killed, or out of memory)"
+    return None if state == "done" else folder.error()
 
 
 def _spec_columns(run_id: str, spec: RunSpec) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard import chart_style, charts, run_charts
+from dashboard import chart_style, charts, labels, run_charts
 from dashboard.labels import COSTS
 
 BYTES = COSTS["bytes_per_item"]
@@ -116,6 +116,16 @@ def test_labels_on_the_frontier_tell_apart_what_shares_a_name():
         "sign 1 bit, no scale",
         "uniform 4 bit",
     ]
+
+
+def test_points_of_several_encoders_are_named_with_theirs():
+    texts = {a.text for a in drawn(points(encoder=["lightgcn", "mf", "mf"])).layout.annotations}
+    assert {"LightGCN, float32", "MF, uniform 4 bit"} <= texts
+
+
+def test_the_popularity_baseline_is_named_as_what_it_is():
+    assert labels.method({"encoder": "popularity", "quantizer": "float32", "bits": 32}) == "popularity"
+    assert labels.method({"encoder": "mf", "quantizer": "float32", "bits": 32}) == "float32"
 
 
 def test_a_crowded_frontier_is_not_labelled():

@@ -169,3 +169,24 @@ def test_runs_finished_without_the_engine_are_found(root):
     serve(root, ScriptedExecutor(COMMIT), ())
     assert catalog.runs(root)["state"].tolist() == ["done"]
     assert json.loads(catalog.runs(root)["spec"][0])["dataset"] == "demo"
+
+
+def test_a_disk_that_refuses_for_a_while_does_not_end_the_engine(root, monkeypatch, capfd):
+    ids = inbox.submit(root, [spec()])
+    monkeypatch.setattr("engine.service.supervisor.SCAN_S", 0.01)
+    supervisor = Supervisor(root, [], ScriptedExecutor(COMMIT))
+    refresh, refusals = supervisor.catalog.refresh, [FewbitsError("cannot write: the disk is full")]
+
+    def refuse_once():
+        if refusals:
+            raise refusals.pop()
+        return refresh()
+
+    monkeypatch.setattr(supervisor.catalog, "refresh", refuse_once)
+
+    def stop_when_done():
+        supervisor.stopping = supervisor.settled(ids[0])
+
+    supervisor.serve(watch=stop_when_done)
+    assert folders.run_folder(root, ids[0]).state() == "done"
+    assert "disk is full" in capfd.readouterr().err

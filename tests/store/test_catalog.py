@@ -129,3 +129,11 @@ def test_methods_survive_a_rebuild_by_one_who_does_not_know_them(root):
     catalog.Catalog(root, [method]).refresh()
     catalog.rebuild(root)
     assert catalog.methods(root, "quantizer") == [{"name": "sign", "bits": [1]}]
+
+
+def test_an_orphaned_run_says_what_is_known_of_it(root):
+    folders.create(root, RunSpec(dataset="demo")).begin()
+    catalog.Catalog(root, []).refresh()
+    row = catalog.runs(root).iloc[0]
+    assert row["state"] == "orphaned"
+    assert "1 of 3 attempts" in row["error"]

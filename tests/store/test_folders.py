@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -122,3 +123,20 @@ def test_a_full_disk_is_one_sentence_that_names_the_folder(root, monkeypatch):
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
     with pytest.raises(FewbitsError, match="not writable"), files.disk_errors(tmp_path):
         raise PermissionError(13, "Permission denied")
+
+
+def test_a_full_disk_is_told_also_by_writers_that_say_it_in_words_alone(tmp_path):
+    with pytest.raises(FewbitsError, match="disk is full"), files.disk_errors(tmp_path):
+        raise RuntimeError("I/O error: No space left on device (os error 28)")
+
+
+def test_other_errors_pass_the_disk_by(tmp_path):
+    with pytest.raises(ZeroDivisionError), files.disk_errors(tmp_path):
+        raise ZeroDivisionError
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_full_disk_while_codes_are_saved_is_one_sentence(tmp_path):
+    (tmp_path / "index.safetensors").symlink_to("/dev/full")
+    with pytest.raises(FewbitsError, match="disk is full"), files.disk_errors(tmp_path):
+        (tmp_path / "index.safetensors").write_bytes(b"x" * 100_000)
