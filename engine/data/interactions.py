@@ -37,6 +37,10 @@ class ItemLists:
         """Return how many items each user has (int64 [U])."""
         return np.diff(self.indptr)
 
+    def keys(self, n_items: int) -> np.ndarray:
+        """Return user · n_items + item of every entry, ascending, int64 [nnz]: to look pairs up by."""
+        return self.users().astype(np.int64) * n_items + self.items
+
     def rows(self, users: np.ndarray) -> "ItemLists":
         """Return the lists of some users (integers [B]) in the order given, as lists of their own."""
         counts = self.counts()[users]

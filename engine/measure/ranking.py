@@ -22,8 +22,7 @@ def hit_matrix(ids: np.ndarray, held_out: Any, users: np.ndarray, n_items: int) 
     held_out : ItemLists of all users.
     users : int [B], the user of each list.
     """
-    owners = np.repeat(np.arange(len(held_out.indptr) - 1, dtype=np.int64), np.diff(held_out.indptr))
-    keys = owners * n_items + held_out.items  # ascending: users in order, items ascending within each
+    keys = held_out.keys(n_items)  # ascending: users in order, items ascending within each
     if not len(keys):
         return np.zeros(ids.shape, bool)
     wanted = users[:, None].astype(np.int64) * n_items + ids

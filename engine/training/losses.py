@@ -51,10 +51,10 @@ class BprLoss:
     )
 
     def __init__(self, spec: ModelSpec, split: Any) -> None:
-        self.spec, self.split = spec, split
+        self.n_items, self.keys = split.n_items, split.train.keys(split.n_items)
 
     def negatives(self, users: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return unseen_items(self.split.train, users, self.split.n_items, rng)
+        return unseen_items(self.keys, users, self.n_items, rng)
 
     def __call__(self, users: Any, positives: Any, negatives: Any) -> Any:
         """Return the mean loss of user vectors [B, d], their items [B, d] and their negatives [B, d]."""

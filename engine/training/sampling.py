@@ -16,7 +16,7 @@ POPULARITY_POWER = 0.75
 
 def epoch(train: Any, batch: int, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield (user, item) batches, int64 [≤ batch], that visit every training interaction once in random order."""
-    users = np.repeat(np.arange(len(train.indptr) - 1, dtype=np.int64), np.diff(train.indptr))
+    users = train.users().astype(np.int64)
     order = rng.permutation(len(users))
     for start in range(0, len(order), batch):
         rows = order[start : start + batch]
@@ -36,13 +36,12 @@ class PopularItems:
         return np.searchsorted(self.cumulative, rng.random(n), side="right").clip(max=len(self.cumulative) - 1)
 
 
-def unseen_items(train: Any, users: np.ndarray, n_items: int, rng: np.random.Generator) -> np.ndarray:
+def unseen_items(keys: np.ndarray, users: np.ndarray, n_items: int, rng: np.random.Generator) -> np.ndarray:
     """Return for each user an item that it does not have in train, uniform over those, int64 [B] (BPR's negatives).
 
-    A user who has every item keeps its last draw: nothing is unseen there.
+    ``keys`` are train's `ItemLists.keys`. A user who has every item keeps its last draw: nothing is unseen there.
     """
     items = rng.integers(0, n_items, len(users))
-    keys = np.repeat(np.arange(len(train.indptr) - 1, dtype=np.int64), np.diff(train.indptr)) * n_items + train.items
     for _ in range(100):
         wanted = users * n_items + items
         at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)

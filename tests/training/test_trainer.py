@@ -117,7 +117,8 @@ def test_an_epoch_visits_every_interaction_once(blocks):
 
 def test_bpr_negatives_are_unseen_and_cover_the_rest(blocks):
     users = np.repeat(np.arange(blocks.n_users), 50)
-    drawn = sampling.unseen_items(blocks.train, users, blocks.n_items, np.random.default_rng(0))
+    keys = blocks.train.keys(blocks.n_items)
+    drawn = sampling.unseen_items(keys, users, blocks.n_items, np.random.default_rng(0))
     for user in (0, blocks.n_users - 1):
         mine = drawn[users == user]
         assert not set(mine) & set(blocks.train.of(user))
