@@ -190,3 +190,14 @@ def test_a_disk_that_refuses_for_a_while_does_not_end_the_engine(root, monkeypat
     supervisor.serve(watch=stop_when_done)
     assert folders.run_folder(root, ids[0]).state() == "done"
     assert "disk is full" in capfd.readouterr().err
+
+
+def test_a_finished_run_whose_folder_was_cut_off_is_measured_again(root):
+    ids = inbox.submit(root, [spec(0), spec(1)])
+    result = "f.file('lists.parquet').write_bytes(b'x' * 100); "
+    serve(root, ScriptedExecutor("f.begin(); " + result + "f.commit({'run_id': f.run_id, 'measurements': []})"), ids)
+    folders.run_folder(root, ids[0]).file("lists.parquet").write_bytes(b"x" * 7)
+    executor = ScriptedExecutor("f.begin(); " + result + "f.commit({'run_id': f.run_id, 'measurements': []})")
+    serve(root, executor, ids)
+    assert executor.started == [ids[0]], "the other one is whole and stays as it is"
+    assert folders.run_folder(root, ids[0]).verify() is None
