@@ -19,7 +19,7 @@ from engine.store import catalog, prepared, rows
 from engine.store.files import read_json
 from engine.store.folders import RunFolder, run_folder, runs_root
 
-WAITING, ENDED = ("queued", "running"), ("done", "failed", "cancelled", "orphaned")
+WAITING = ("queued", "running")
 RUN_COLUMNS = tuple(rows.RUNS.names)
 
 

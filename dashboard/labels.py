@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from engine.spec import FLOAT_BITS, KS, RunSpec
+from engine.spec import FLOAT_BITS, RunSpec
 
 NAMES = {
     "lightgcn": "LightGCN", "mf": "MF", "popularity": "Popularity", "softmax": "softmax", "bpr": "BPR",
@@ -221,8 +221,3 @@ def share(value: Any) -> str:
 def when(moment: Any) -> str:
     """Return a time of the catalog (UTC) to the minute."""
     return "–" if moment is None or pd.isna(moment) else f"{moment:%Y-%m-%d %H:%M} UTC"
-
-
-def quality_columns(kinds: tuple[str, ...] = ("recall", "ndcg", "overlap")) -> list[str]:
-    """Return the quality columns of a point in a fixed order."""
-    return [f"{kind}@{k}" for kind in kinds for k in KS]

@@ -5,8 +5,8 @@ class FewbitsError(Exception):
     """Something that the person at the keyboard can mend: the text says what was got, what was expected, what to do."""
 
 
-class Cancelled(FewbitsError):
-    """Raised by a ``report`` that wants a download or a training to end; what was finished stays."""
+class DiskError(FewbitsError):
+    """The disk refuses for now (full, not writable): what waits may be tried again later."""
 
 
 def unknown(kind: str, got: str, known: list[str]) -> FewbitsError:

@@ -31,7 +31,7 @@ def run(spec: RunSpec, folder: RunFolder, report: Any) -> list[dict[str, Any]]:
 
     Parameters
     ----------
-    report : called as ``report(stage, message, **fields)`` as things happen; may raise ``Cancelled``.
+    report : called as ``report(stage, message, **fields)`` as things happen.
 
     Raises
     ------

@@ -10,6 +10,7 @@ import click
 from engine.commands.looking import where
 from engine.commands.running import ROOT
 from engine.data import registry
+from engine.errors import FewbitsError
 from engine.measure.machine import machine
 from engine.store.files import disk_errors
 from engine.store.folders import RUN_ID, RunFolder, runs_root
@@ -72,6 +73,11 @@ def _runs(root: Path, verify: bool) -> Iterator[tuple[bool, str]]:
         folder = RunFolder(path)
         if not folder.file("spec.json").exists():
             yield False, f"{path.name} holds no spec.json: nothing can be made of it; delete the folder"
+            continue
+        try:
+            folder.spec()
+        except FewbitsError as error:
+            yield False, f"{path.name}: its spec.json cannot be used ({error}); submit the run again, delete the folder"
             continue
         problem = folder.verify() if verify else folder.damage()
         if problem:

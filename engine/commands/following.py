@@ -30,7 +30,7 @@ def work_through(root: Path, specs: list[RunSpec]) -> None:
         Supervisor(root, methods()).serve(until=ids, watch=narrator)
     else:
         say("an engine is at work here: it takes these runs after those that wait")
-        while not narrator.all_ended():
+        while any(inbox.pending(root)) or not narrator.all_settled():
             if not engine_alive(root):
                 return work_through(root, specs)
             narrator()
@@ -59,29 +59,26 @@ class _Narrator:
     """Prints to standard error what changed since it last looked."""
 
     def __init__(self, folders: list[RunFolder]) -> None:
-        self.folders, self.said, self.ended = folders, {f.run_id: "" for f in folders}, set[str]()
+        self.folders, self.said = folders, {f.run_id: "" for f in folders}
+        self.settled: set[str] = set()
 
     def __call__(self) -> None:
         for number, folder in enumerate(self.folders, 1):
-            if folder.run_id in self.ended:
-                continue
-            state = (
-                "done"
-                if folder.file("manifest.json").exists()
-                else "failed"
-                if folder.file("failed.json").exists()
-                else ""
-            )
-            progress = read_json(folder.file("progress.json")) or {}
-            text = state or self._line(progress)
+            text = self._ending(folder) or self._line(read_json(folder.file("progress.json")) or {})
             if text and text != self.said[folder.run_id]:
                 say(f"[{number}/{len(self.folders)}] {folder.run_id}: {text}")
                 self.said[folder.run_id] = text
-            if state:
-                self.ended.add(folder.run_id)
 
-    def all_ended(self) -> bool:
-        return all(f.run_id in self.ended or f.state() in ("done", "failed", "cancelled") for f in self.folders)
+    def all_settled(self) -> bool:
+        """Return whether every run has ended for good; one that has is not looked at again."""
+        self.settled |= {f.run_id for f in self.folders if f.run_id not in self.settled and f.settled()}
+        return len(self.settled) == len(self.said)
+
+    @staticmethod
+    def _ending(folder: RunFolder) -> str:
+        if folder.file("manifest.json").exists():
+            return "done"
+        return "failed" if folder.file("failed.json").exists() else ""
 
     @staticmethod
     def _line(progress: dict[str, Any]) -> str:

@@ -19,7 +19,6 @@ from filelock import FileLock, Timeout
 
 from engine.errors import FewbitsError
 from engine.service.progress import Progress
-from engine.store.files import disk_errors
 from engine.store.folders import RunFolder, run_folder
 
 INTERRUPTED = 143
@@ -49,7 +48,7 @@ def _attempt(folder: RunFolder) -> int:
     folder.begin()
     progress = Progress(folder)
     try:
-        with disk_errors(folder.path), _machine(folder.path.parent, progress):
+        with _machine(folder.path.parent, progress):
             from engine import pipeline  # late: the lock and the attempt should be seen at once, imports take a second
 
             pipeline.run(folder.spec(), folder, progress)
@@ -57,6 +56,11 @@ def _attempt(folder: RunFolder) -> int:
         return _failed(folder, str(error), "user")
     except MemoryError:
         return _failed(folder, "out of memory: choose a smaller dim or data set, or close other programs", "user")
+    except OSError as error:  # a file that cannot be read, mostly: what was written has said so itself
+        traceback.print_exc()
+        return _failed(
+            folder, f"{error.strerror or error}: {error.filename or 'see the log'}; check it, then retry", "user"
+        )
     except Exception as error:  # a crash of ours: its traceback goes to the log, its sentence to the person
         traceback.print_exc()
         return _failed(folder, f"unexpected {type(error).__name__}: {error}; the log has the details", "crash")

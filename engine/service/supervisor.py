@@ -15,7 +15,7 @@ from typing import Any
 from filelock import Timeout
 
 import engine
-from engine.errors import FewbitsError
+from engine.errors import DiskError, FewbitsError
 from engine.service.local import LocalExecutor
 from engine.spec import parse_spec
 from engine.store import inbox
@@ -81,7 +81,7 @@ class Supervisor:
         while not self.stopping:
             try:
                 self._tick()
-            except FewbitsError as error:  # the disk refuses: what waits stays where it is, and is tried again
+            except DiskError as error:  # what waits stays where it is, and is tried again
                 if until is not None:
                     raise
                 say(str(error))
@@ -122,6 +122,8 @@ class Supervisor:
             any_command = True
             try:
                 self._carry_out(command)
+            except DiskError:
+                raise  # the command stays where it is, and is carried out once there is room
             except (FewbitsError, KeyError, TypeError) as error:
                 say(f"a command was refused: {error}")
             path.unlink(missing_ok=True)

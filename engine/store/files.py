@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from engine.errors import FewbitsError
+from engine.errors import DiskError
 
 DISK = {
     errno.ENOSPC: "the disk is full: free some space",
@@ -29,7 +29,7 @@ def disk_errors(folder: Path) -> Iterator[None]:
 
     Raises
     ------
-    FewbitsError
+    DiskError
         Disk full, quota used up, no permission, read-only. Other ``OSError``s pass through.
     """
     try:
@@ -38,7 +38,7 @@ def disk_errors(folder: Path) -> Iterator[None]:
         reason = DISK.get(_errno(error))
         if reason is None:
             raise
-        raise FewbitsError(
+        raise DiskError(
             f"cannot write to {folder}: {reason}, or set FEWBITS_RUNS to another folder; nothing finished is lost"
         ) from error
 

@@ -131,6 +131,11 @@ class RunFolder:
         begun = (read_json(self.file("attempt.json")) or {}).get("number", 0)
         return max(int(begun), int((read_json(self.file("queued.json")) or {}).get("attempts", 0)))
 
+    def settled(self) -> bool:
+        """Return whether nothing more will happen to the run by itself."""
+        state = self.state()
+        return state in ("done", "failed", "cancelled") or (state == "orphaned" and self.attempts() >= ATTEMPTS)
+
     def queue(self, attempts: int = 0) -> None:
         """Make the run wait again: traces of earlier attempts go, what was submitted stays."""
         submitted = (read_json(self.file("queued.json")) or {}).get("submitted_ns", time.time_ns())

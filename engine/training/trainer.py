@@ -40,7 +40,7 @@ def train(spec: ModelSpec, split: Any, report: Report) -> Trained:
     Parameters
     ----------
     report : called as ``report(epoch=…, epochs=…, loss=…, **{"valid_ndcg@20": …})`` after each epoch and, without the
-        metric, now and then within one; may raise ``Cancelled``.
+        metric, after each step.
 
     Raises
     ------

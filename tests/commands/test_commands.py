@@ -3,13 +3,17 @@
 import csv
 import io
 import json
+import os
+import signal
 import subprocess
 import sys
 
 import pytest
 
 from engine.__main__ import commands
+from engine.spec import parse_spec
 from engine.store import folders
+from engine.store.status import engine_pid, start_engine
 
 QUICK = ["--dataset", "demo", "--encoder", "mf", "--dim", "8", "--epochs", "1"]
 
@@ -128,6 +132,30 @@ def test_doctor_finds_nothing_amiss_and_then_a_folder_that_was_cut_off(root, fir
     path.write_bytes(whole)
     assert done.returncode == 1
     assert f"{run_id}: lists.parquet has 100 bytes" in done.stdout
+
+
+def test_doctor_names_a_folder_whose_specification_cannot_be_used(tmp_path):
+    folder = tmp_path / "runs" / "demo-float32-0123456789ab"
+    folder.mkdir(parents=True)
+    (folder / "spec.json").write_text("{")
+    done = engine(tmp_path / "runs", "doctor")
+    assert done.returncode == 1
+    assert "demo-float32-0123456789ab: its spec.json cannot be used" in done.stdout
+
+
+def test_runs_that_failed_and_are_submitted_to_a_serving_engine_are_waited_for(root, first, tmp_path):
+    quick = ["run", *QUICK, "--seed", "9", "--query-bits", "32"]
+    spec = parse_spec({
+        "dataset": "demo", "query_bits": [32], "model": {"encoder": "mf", "dim": 8, "epochs": 1, "seed": 9},
+    })  # fmt: skip
+    folder = folders.create(root, spec)
+    folder.fail("from an earlier attempt", "user")
+    start_engine(root)
+    done = engine(root, *quick)
+    os.kill(engine_pid(root), signal.SIGTERM)
+    assert done.returncode == 0, done.stderr
+    assert "an engine is at work here" in done.stderr
+    assert folder.state() == "done"
 
 
 @pytest.mark.parametrize("name", sorted(commands.commands))

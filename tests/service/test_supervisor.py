@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from engine.errors import FewbitsError
+from engine.errors import DiskError, FewbitsError
 from engine.service.supervisor import Supervisor
 from engine.spec import ModelSpec, RunSpec
 from engine.store import catalog, folders, inbox
@@ -175,7 +175,7 @@ def test_a_disk_that_refuses_for_a_while_does_not_end_the_engine(root, monkeypat
     ids = inbox.submit(root, [spec()])
     monkeypatch.setattr("engine.service.supervisor.SCAN_S", 0.01)
     supervisor = Supervisor(root, [], ScriptedExecutor(COMMIT))
-    refresh, refusals = supervisor.catalog.refresh, [FewbitsError("cannot write: the disk is full")]
+    refresh, refusals = supervisor.catalog.refresh, [DiskError("cannot write: the disk is full")]
 
     def refuse_once():
         if refusals:
@@ -201,3 +201,18 @@ def test_a_finished_run_whose_folder_was_cut_off_is_measured_again(root):
     serve(root, executor, ids)
     assert executor.started == [ids[0]], "the other one is whole and stays as it is"
     assert folders.run_folder(root, ids[0]).verify() is None
+
+
+def test_a_command_that_meets_a_full_disk_waits_and_is_carried_out_later(root, monkeypatch):
+    ids = inbox.submit(root, [spec()])
+    supervisor = Supervisor(root, [], ScriptedExecutor(COMMIT))
+    with monkeypatch.context() as patch:
+        patch.setattr("engine.service.supervisor.create", refuse)
+        with pytest.raises(DiskError):
+            supervisor.drain()
+    supervisor.drain()
+    assert folders.run_folder(root, ids[0]).state() == "queued"
+
+
+def refuse(*_arguments):
+    raise DiskError("cannot write: the disk is full")
