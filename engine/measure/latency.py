@@ -21,7 +21,7 @@ from engine.spec import LATENCY_K
 BATCH = 64
 USERS = 1000
 """Users asked, at most; each is asked equally often."""
-SAMPLE_S, MAX_S = 0.4, 4.0
+SAMPLE_S, MAX_S = 0.3, 4.0
 """Seconds that the samples of one setting should fill, and the most they may."""
 STEADY = 0.02
 """Warm-up ends once two medians in a row differ by less than this share, or after as long as the samples may take."""

@@ -40,7 +40,7 @@ class Sweep:
         deadline = time.monotonic() + wait_s
         while not (value := condition()):
             assert time.monotonic() < deadline, self.story()
-            time.sleep(0.05)
+            time.sleep(0.1)
         return value
 
     def working(self):
