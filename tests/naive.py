@@ -49,6 +49,14 @@ def search(
     return ids, scores
 
 
+def rerank(
+    queries: np.ndarray, items: np.ndarray, found: np.ndarray, k: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Top k among each query's found ids alone (-1 is none): everything else is excluded from a search."""
+    others = [sorted(set(range(len(items))) - set(ids.tolist())) for ids in found]
+    return search(queries, items, k, others, seed)
+
+
 def levels(bits: int) -> np.ndarray:
     """The odd numbers that b-bit codes stand for, in steps."""
     return np.arange(-(2**bits - 1), 2**bits, 2)

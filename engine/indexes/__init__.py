@@ -12,9 +12,13 @@ from safetensors.numpy import save_file
 
 from engine.codes import Codes
 from engine.errors import FewbitsError, unknown
-from engine.indexes.base import Hits, Index, Packed
+from engine.indexes.base import Hits, Index
 from engine.indexes.binary import BinaryIndex
 from engine.indexes.flat import FlatIndex
+from engine.indexes.layered import LayeredIndex
+from engine.indexes.packed import Packed
+from engine.indexes.product import ProductIndex
+from engine.indexes.reranked import RerankedIndex
 from engine.indexes.scalar import ScalarIndex
 
 __all__ = ["LAYOUTS", "Hits", "Index", "Packed", "build", "load", "load_queries", "save", "save_queries"]
@@ -23,6 +27,9 @@ LAYOUTS: dict[str, type[Index]] = {
     "flat": FlatIndex,
     "scalar": ScalarIndex,
     "binary": BinaryIndex,
+    "product": ProductIndex,
+    "layered": LayeredIndex,
+    "reranked": RerankedIndex,
 }
 INDEX_FORMAT = "fewbits-index-1"
 QUERIES_FORMAT = "fewbits-queries-1"
@@ -65,7 +72,7 @@ def save_queries(queries: np.ndarray | Packed, path: Path) -> None:
     meta: dict[str, Any] = {"format": QUERIES_FORMAT}
     if isinstance(queries, Packed):
         meta |= {"layout": queries.layout, "dim": str(queries.dim), "bits": str(queries.bits)}
-        save_file({"values": queries.values, "steps": queries.steps}, path, meta)
+        save_file(queries.arrays(), path, meta)
     else:
         save_file({"queries": np.ascontiguousarray(queries)}, path, meta)
 
@@ -82,7 +89,7 @@ def load_queries(path: Path) -> np.ndarray | Packed:
     if "queries" in arrays:
         return arrays["queries"]
     try:
-        return Packed(meta["layout"], int(meta["dim"]), int(meta["bits"]), arrays["values"], arrays["steps"])
+        return Packed.from_arrays(meta["layout"], int(meta["dim"]), int(meta["bits"]), arrays)
     except (KeyError, ValueError) as error:
         raise FewbitsError(f"{path}: arrays and metadata do not fit each other: {error}") from error
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from engine.codes import UNIT_BYTES, Codes
 from engine.errors import FewbitsError
+from engine.indexes.packed import Form, Packed, fitting, plain
 from engine.indexes.topk import permutation
 
 MAX_ITEMS = 2**31 - 1
@@ -29,34 +30,6 @@ class Hits:
 
     ids: np.ndarray
     scores: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class Packed:
-    """Users' own codes, packed as a layout wants its queries.
-
-    Parameters
-    ----------
-    layout, dim, bits : what the codes were packed for and from
-    values : array [B, …]
-        The packed rows; the dtype is the layout's.
-    steps : float32 [B] or [0]
-        The step of each row; empty where codes have none.
-    """
-
-    layout: str
-    dim: int
-    bits: int
-    values: np.ndarray
-    steps: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def __getitem__(self, rows: slice | np.ndarray) -> "Packed":
-        """Return these queries: views for a slice, copies for row numbers."""
-        steps = self.steps[rows] if len(self.steps) else self.steps
-        return Packed(self.layout, self.dim, self.bits, self.values[rows], steps)
 
 
 class Index(ABC):
@@ -80,7 +53,7 @@ class Index(ABC):
 
     @abstractmethod
     def pack_queries(self, codes: Codes) -> Packed:
-        """Return users' codes, of the items' own kind and bits, packed as queries.
+        """Return users' codes, of the items' own kind and bits (product codes: of any), packed as queries.
 
         Raises
         ------
@@ -104,8 +77,8 @@ class Index(ABC):
         """
 
     @abstractmethod
-    def _packed_row(self) -> tuple[type[np.generic], int, bool]:
-        """Return the dtype and width of a packed query, and whether each has a step: kernels read them unchecked."""
+    def _packed_forms(self, queries: Packed) -> dict[str, Form]:
+        """Return dtype and shape of each array that so many packed queries must have: kernels read them unchecked."""
 
     @abstractmethod
     def _search_float(self, queries: np.ndarray, *rest: Any) -> None:
@@ -190,20 +163,7 @@ class Index(ABC):
             raise FewbitsError(
                 f"queries: got (layout, dim, bits) {got}, expected {expected}; pack them with this index"
             )
-        (dtype, width, stepped), values, steps = self._packed_row(), queries.values, queries.steps
-        if values.dtype != dtype or values.shape != (len(values), width) or steps.shape != (len(values) * stepped,):
-            got_type = f"{values.dtype} {list(values.shape)} with {len(steps)} steps"
-            raise FewbitsError(
-                f"queries: got {got_type}, expected {dtype.__name__} [B, {width}]; pack them with this index"
-            )
-        if steps.dtype != np.float32 or not values.flags.carray or not steps.flags.carray:
-            return Packed(*got, plain(values), plain(steps.astype(np.float32, copy=False)))
-        return queries
-
-
-def plain(array: np.ndarray) -> np.ndarray:
-    """Return the array itself if C-contiguous and writeable, else a copy: kernels are compiled for that alone."""
-    return array if array.flags.carray else np.array(array, order="C")
+        return fitting(queries, self._packed_forms(queries))
 
 
 def checked_seed(n: int, seed: int) -> int:
@@ -220,11 +180,12 @@ def stored_order(n: int, seed: int) -> np.ndarray:
     return permutation(n, checked_seed(n, seed))
 
 
-def own_codes(index: Index, codes: Codes) -> None:
-    """Raise a FewbitsError unless the codes are of the items' own kind, bit-width and dimension."""
-    if not index.accepts(codes) or (codes.bits, codes.dim) != (index.bits, index.dim):
+def own_codes(index: Index, codes: Codes, any_bits: bool = False) -> None:
+    """Raise a FewbitsError unless the codes are of the items' own kind, dimension and (or any) bit-width."""
+    if not index.accepts(codes) or codes.dim != index.dim or not (any_bits or codes.bits == index.bits):
         got = f"{type(codes).__name__} of {codes.bits} bits, {codes.dim} dimensions"
-        raise FewbitsError(f"queries: got {got}, expected the items' own {index.bits} bits, {index.dim} dimensions")
+        own = f"{index.layout} codes of {index.bits} bits, {index.dim} dimensions"
+        raise FewbitsError(f"queries: got {got}, expected the items' own {own}")
 
 
 _NOTHING = np.empty(0, np.int32)

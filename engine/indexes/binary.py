@@ -12,8 +12,9 @@ from numba.extending import intrinsic
 
 from engine.codes import Codes, ScalarCodes, check_scales
 from engine.errors import FewbitsError
-from engine.indexes.base import Index, Packed, checked_seed, own_codes, plain, stored_order
+from engine.indexes.base import Index, checked_seed, own_codes, stored_order
 from engine.indexes.half import rescale
+from engine.indexes.packed import Form, Packed, plain
 from engine.indexes.topk import BLOCK, begin, excluded_positions, finish, hide, offer
 
 WORD = 64
@@ -77,8 +78,8 @@ class BinaryIndex(Index):
         check_scales(arrays.get("row_scale"), float(meta["unit"]), n)
         return cls(planes, dim, arrays.get("row_scale"), float(meta["unit"]), int(meta["seed"]))
 
-    def _packed_row(self) -> tuple[type[np.generic], int, bool]:
-        return np.uint64, len(self.planes), True
+    def _packed_forms(self, queries: Packed) -> dict[str, Form]:
+        return {"values": (np.uint64, (len(queries), len(self.planes))), "steps": (np.float32, (len(queries),))}
 
     def _search_float(self, queries: np.ndarray, *rest: Any) -> None:
         _search_floats(queries, self.planes, self._scales, np.float32(self._unit), self.seed, *rest)

@@ -10,8 +10,9 @@ from numba import njit
 
 from engine.codes import Codes, FloatCodes
 from engine.errors import FewbitsError
-from engine.indexes.base import Index, Packed, checked_seed, own_codes, plain, stored_order
+from engine.indexes.base import Index, checked_seed, own_codes, stored_order
 from engine.indexes.half import widen
+from engine.indexes.packed import Form, Packed, plain
 from engine.indexes.topk import BLOCK, begin, excluded_positions, finish, hide, offer
 
 NO_STEPS = np.empty(0, np.float32)
@@ -62,8 +63,9 @@ class FlatIndex(Index):
             )
         return cls(values, int(meta["seed"]))
 
-    def _packed_row(self) -> tuple[type[np.generic], int, bool]:
-        return np.float32 if self.bits == 32 else np.float16, self.dim, False
+    def _packed_forms(self, queries: Packed) -> dict[str, Form]:
+        dtype = np.float32 if self.bits == 32 else np.float16
+        return {"values": (dtype, (len(queries), self.dim)), "steps": (np.float32, (0,))}
 
     def _search_float(self, queries: np.ndarray, *rest: Any) -> None:
         rows = self.values if self.bits == 32 else self.values.view(np.uint16)

@@ -15,8 +15,9 @@ from numba import njit
 
 from engine.codes import Codes, ScalarCodes, check_scales
 from engine.errors import FewbitsError
-from engine.indexes.base import Index, Packed, checked_seed, own_codes, plain, stored_order
+from engine.indexes.base import Index, checked_seed, own_codes, stored_order
 from engine.indexes.half import rescale
+from engine.indexes.packed import Form, Packed, plain
 from engine.indexes.topk import BLOCK, begin, excluded_positions, finish, hide, offer
 
 WIDTHS = (8, 4, 2)
@@ -81,8 +82,8 @@ class ScalarIndex(Index):
         check_scales(arrays.get("row_scale"), float(meta["unit"]), n)
         return cls(rows, dim, bits, arrays.get("row_scale"), float(meta["unit"]), int(meta["seed"]))
 
-    def _packed_row(self) -> tuple[type[np.generic], int, bool]:
-        return np.uint8, self.rows.shape[1], True
+    def _packed_forms(self, queries: Packed) -> dict[str, Form]:
+        return {"values": (np.uint8, (len(queries), self.rows.shape[1])), "steps": (np.float32, (len(queries),))}
 
     def _search_float(self, queries: np.ndarray, *rest: Any) -> None:
         _search_floats(queries, self.rows, self._scales, np.float32(self._unit), self.bits, self.seed, *rest)

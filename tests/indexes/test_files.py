@@ -33,6 +33,7 @@ def test_loaded_queries_ask_the_same(kind, tmp_path):
     index, path = indexes.build(KINDS[kind](70, 21, rng)), tmp_path / "queries"
     for asked in (queries(3, 21, rng), index.pack_queries(KINDS[kind](3, 21, rng))):
         indexes.save_queries(asked, path)
+        assert sum(a.nbytes for a in load_file(path).values()) == asked.nbytes
         assert (index.search(indexes.load_queries(path), 5).scores == index.search(asked, 5).scores).all()
 
 
@@ -91,6 +92,88 @@ def test_arrays_that_would_corrupt_scores_are_refused(tmp_path):
         {"planes": np.array([[7]], np.uint64), "row_scale": np.full(1, np.nan, np.float16)}, tmp_path / "index", meta
     )
     with pytest.raises(FewbitsError, match="row_scale"):
+        indexes.load(tmp_path / "index")
+
+
+def spoil(arrays, name, place, value):
+    """Arrays of which one has another number at a place, or is missing at all."""
+    changed = {key: array.copy() for key, array in arrays.items()}
+    if value is None:
+        del changed[name]
+    else:
+        changed[name].flat[place] = value
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "place", "value"),
+    [
+        ("product, a tail of the same book", "flags", 0, 0),  # fewer ones than rows of the tail
+        ("product, a tail of the same book", "flags", -1, 1 << 63),  # a bit behind the last item
+        ("product, a tail of the same book", "rows", 0, 255),  # there are 200 centroids
+        ("product, a tail of the same book", "tail_rows", None, None),
+        ("product, a tail of another book", "tail_book", 0, np.nan),
+        ("product, a tail of another book", "flags", None, None),
+        ("product, a tail of another book", "row_scale", None, None),  # leaves a unit that nothing uses
+        ("layered", "planes", 0, 1 << 63),  # seven bits a layer
+        ("layered", "weights", 0, np.inf),
+        ("layered, scaled", "row_scale", 0, np.nan),
+        ("reranked", "depth", 0, 0),
+        ("reranked", "exact", None, None),
+        ("reranked", "first.rows", None, None),
+    ],
+)
+def test_arrays_that_do_not_fit_each_other_are_refused(kind, name, place, value, tmp_path):
+    index = indexes.build(KINDS[kind](70, 21, np.random.default_rng(0)))
+    spoilt = spoil(index.arrays(), name, place, value)
+    save_file(spoilt, tmp_path / "index", {"format": indexes.INDEX_FORMAT, **index.meta()})
+    with pytest.raises(FewbitsError, match="do not fit"):
+        indexes.load(tmp_path / "index")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    [
+        ("product", "table_0", np.zeros((21, 1, 5), np.float32)),  # codes of 8 bits, 5 centroids
+        ("product", "table_0", np.zeros((21, 1, 129), np.float32)),  # codes up to 255, 129 centroids
+        ("product", "table_0", np.zeros((21, 1, 257), np.float32)),
+        ("product", "table_0", np.zeros((3, 1, 256), np.float32)),
+        ("product", "table_0", np.zeros((21, 256), np.float32)),
+        ("product", "table_0", np.zeros((21, 1, 256))),
+        ("product", "table_0", None),
+        ("product", "values", np.zeros((3, 20), np.uint8)),
+        ("product, scaled", "steps", np.ones(2, np.float32)),
+        ("product, a tail of another book", "table_1", None),
+        ("layered, scaled", "steps", np.ones(3, np.float32)),
+        ("layered", "values", np.zeros((3, 1, 1), np.uint64)),
+        ("reranked", "exact", np.zeros((3, 9), np.float32)),
+        ("reranked", "exact", None),
+        ("8 bits", "exact", np.zeros((3, 10), np.float32)),
+    ],
+)
+def test_queries_that_kernels_would_misread_are_refused(kind, name, value, tmp_path):
+    rng = np.random.default_rng(0)
+    index = indexes.build(KINDS[kind](70, 21, rng))
+    asked = index.pack_queries(KINDS[kind](3, 21, rng))
+    arrays = {key: array for key, array in {**asked.arrays(), name: value}.items() if array is not None}
+    spoilt = indexes.Packed.from_arrays(asked.layout, asked.dim, asked.bits, arrays)
+    with pytest.raises(FewbitsError, match="pack them with this index"):
+        index.search(spoilt, 1)
+
+
+def test_a_tail_that_the_metadata_deny_is_refused(tmp_path):
+    index = indexes.build(KINDS["product, a tail of another book"](70, 21, np.random.default_rng(0)))
+    meta = {**index.meta(), "tail_bits": "0", "n": str(len(index.arrays()["rows"]))}
+    save_file(index.arrays(), tmp_path / "index", {"format": indexes.INDEX_FORMAT, **meta})
+    with pytest.raises(FewbitsError, match="a tail of 0 bits"):
+        indexes.load(tmp_path / "index")
+
+
+def test_a_first_stage_of_two_stages_is_refused(tmp_path):
+    index = indexes.build(KINDS["reranked"](10, 4, np.random.default_rng(0)))
+    meta = {"format": indexes.INDEX_FORMAT, **index.meta(), "first": "reranked"}
+    save_file(index.arrays(), tmp_path / "index", meta)
+    with pytest.raises(FewbitsError, match="first stage 'reranked'"):
         indexes.load(tmp_path / "index")
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import indexes
-from engine.indexes import binary, scalar
+from engine.indexes import binary, product, scalar
 from tests.indexes.samples import KINDS
 
 
@@ -17,6 +17,15 @@ def test_integers_survive_packing(n, dim, bits, seed):
     packed = scalar.pack(q, bits)
     assert packed.shape == (n, -(-dim * bits // 8))
     assert (scalar.unpack(packed, dim, bits) == q).all()
+
+
+@given(n=st.integers(0, 5), subspaces=st.integers(1, 70), bits=st.integers(1, 8), seed=st.integers(0, 99))
+@settings(max_examples=60, deadline=None)
+def test_centroid_numbers_survive_packing(n, subspaces, bits, seed):
+    q = np.random.default_rng(seed).integers(0, 1 << bits, (n, subspaces)).astype(np.uint8)
+    packed = product.pack(q, bits)
+    assert packed.shape == (n, -(-subspaces * bits // 8))
+    assert (product.unpack(packed, subspaces, bits) == q).all()
 
 
 @given(n=st.integers(0, 5), dim=st.integers(1, 130), seed=st.integers(0, 99))
@@ -34,14 +43,31 @@ def test_planes_begin_in_the_lowest_bits():
     assert binary.pack(np.array([[0, 1, 1]], np.uint8)).tolist() == [[0b110]]
 
 
+def test_centroid_numbers_follow_each_other_from_the_lowest_bit():
+    q = np.array([[1, 2, 3]], np.uint8)
+    assert product.pack(q, 8).tolist() == [[1, 2, 3]]
+    assert product.pack(q, 4).tolist() == [[0x21, 0x03]]
+    assert product.pack(q, 6).tolist() == [[0b10_000001, 0b0011_0000, 0b00]]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_resident_bytes_are_those_of_the_codes_up_to_padding(kind):
-    # 64 dimensions fill the bytes and words of every layout: then the packed index costs just what the codes cost
-    codes = KINDS[kind](50, 64, np.random.default_rng(0))
+    # 384 dimensions (three layers of 128) and 64 items fill the bytes and words of every layout: then the packed index
+    # costs just what the codes cost
+    codes = KINDS[kind](64, 384, np.random.default_rng(0))
     index = indexes.build(codes)
     assert index.nbytes == codes.nbytes
-    owners = {id(owner(a)): owner(a) for a in vars(index).values() if isinstance(a, np.ndarray)}
+    owners = {id(owner(a)): owner(a) for a in held(index)}
     assert sum(a.nbytes for a in owners.values()) == sum(a.nbytes for a in index.arrays().values())  # no hidden copy
+
+
+def held(thing: object) -> list[np.ndarray]:
+    """All arrays that an index, its parts and its lists hold."""
+    if isinstance(thing, np.ndarray):
+        return [thing]
+    parts = thing if isinstance(thing, tuple) else thing.values() if isinstance(thing, dict) else ()
+    parts = vars(thing).values() if isinstance(thing, indexes.Index) else parts
+    return [array for part in parts for array in held(part)]
 
 
 def owner(array: np.ndarray) -> np.ndarray:

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import indexes
-from engine.codes import FloatCodes, ScalarCodes
+from engine.codes import FloatCodes, RerankedCodes, ScalarCodes
 from engine.errors import FewbitsError
 from engine.indexes import topk
 from tests import naive
-from tests.indexes.samples import KINDS, pairs, queries
+from tests.indexes.samples import KINDS, pairs, product, queries, rough
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
@@ -41,7 +41,7 @@ def test_every_layout_stores_one_of_the_kinds():
 def test_lists_are_the_naive_ones(kind, n, dim, k, spread, seed, data):
     # spread 0 and 1 make nearly everything a tie; n < k and n = 0 leave places missing
     rng = np.random.default_rng(seed)
-    items, users = KINDS[kind](n, dim, rng, min(spread, 8) if "float" in kind else spread), KINDS[kind](3, dim, rng)
+    items, users = KINDS[kind](n, dim, rng, spread), KINDS[kind](3, dim, rng)
     hidden = [data.draw(st.lists(st.integers(0, n - 1), max_size=n + 2)) for _ in range(3)] if n else [[], [], []]
     index = indexes.build(items, seed)
     asked = queries(3, dim, rng)
@@ -92,14 +92,8 @@ def test_threads_and_batches_change_nothing(kind):
 @every_kind
 def test_scores_are_decode_then_dot_up_to_rounding(kind):
     rng = np.random.default_rng(5)
-    dim, spread = 67, rng.random(500).astype(np.float16)
-    if "float" in kind:
-        items = FloatCodes(rng.normal(size=(500, dim)).astype(kind))
-        users = FloatCodes(rng.normal(size=(4, dim)).astype(kind))
-    else:
-        bits, unit = int(kind[0]), float(np.float32(0.037))
-        items = ScalarCodes(rng.integers(0, 1 << bits, (500, dim)).astype(np.uint8), bits, spread, unit)
-        users = ScalarCodes(rng.integers(0, 1 << bits, (4, dim)).astype(np.uint8), bits, spread[:4], unit)
+    dim = 66
+    items, users = (rough(KINDS[kind](n, dim, rng), rng) for n in (500, 4))
     index, asked = indexes.build(items), rng.normal(size=(4, dim)).astype(np.float32)
     for vectors, hits in (
         (asked, index.search(asked, 20)),
@@ -123,6 +117,48 @@ def test_integer_order_is_the_decoded_order(bits):
         index.search(index.pack_queries(users), 50).ids.tolist()
         == naive.search(whole[1], whole[0], 50, seed=9)[0].tolist()
     )
+
+
+def test_integer_order_of_layers_is_the_decoded_order():
+    rng = np.random.default_rng(6)
+    items, users = (KINDS["layered"](n, 99, rng) for n in (60, 5))
+    squares = np.rint(16 * items.weights**2).astype(int)  # 1, 4, 16: whole numbers have no rounding to hide behind
+    signs = [(2 * codes.q.astype(int) - 1) for codes in (users, items)]
+    whole = np.einsum("uld,ild,l->ui", *signs, squares)
+    index, decoded = indexes.build(items, 9), naive.search(users.decode(), items.decode(), 60, seed=9)[0].tolist()
+    assert index.search(index.pack_queries(users), 60).ids.tolist() == decoded
+    assert naive.search(np.eye(5), whole.T, 60, seed=9)[0].tolist() == decoded
+
+
+@pytest.mark.parametrize("first", ["float16", "1 bits, scaled", "product, a tail of the same book", "layered"])
+def test_only_what_the_first_stage_finds_is_ranked_again(first):
+    rng = np.random.default_rng(10)
+    (coarse, exact), (users, vectors) = ((KINDS[first](n, 12, rng), KINDS["float32"](n, 7, rng, 2)) for n in (300, 3))
+    hidden = [[], list(range(0, 300, 2)), list(range(295))]
+    index = indexes.build(RerankedCodes(coarse, exact, 25), 4)
+    asked = np.hstack([queries(3, 12, rng), vectors.values])
+    for k in (8, 40):  # the longer list needs as many candidates as it has places
+        found = naive.search(asked[:, :12], coarse.decode(), max(k, 25), hidden, 4)[0]
+        same(index.search(asked, k, pairs(hidden)), naive.rerank(asked[:, 12:], exact.values, found, k, 4))
+        found = naive.search(users.decode(), coarse.decode(), max(k, 25), hidden, 4)[0]
+        own = index.pack_queries(RerankedCodes(users, vectors, 25))
+        same(index.search(own, k, pairs(hidden)), naive.rerank(vectors.values, exact.values, found, k, 4))
+
+
+@pytest.mark.parametrize("bits", range(1, 9))
+@pytest.mark.parametrize("dim", [1, 7, 8, 30])
+def test_product_codes_of_any_bits_and_number_are_looked_up(bits, dim):
+    rng = np.random.default_rng(11)
+    items, asked = product(1 << bits)(70, dim, rng), queries(2, dim, rng)
+    same(indexes.build(items).search(asked, 70), naive.search(asked, items.decode(), 70))
+
+
+def test_users_may_have_other_books_than_the_items():
+    rng = np.random.default_rng(12)
+    items = KINDS["product"](80, 12, rng)
+    for kind in ("product, scaled", "product, a tail of the same book", "product, a tail of another book"):
+        index, users = indexes.build(items), KINDS[kind](6, 12, rng)
+        same(index.search(index.pack_queries(users), 80), naive.search(users.decode(), items.decode(), 80))
 
 
 def test_integer_sums_do_not_overflow_at_the_widest():

@@ -1,18 +1,14 @@
-"""What is stored of an embedding table: plain integers or floats with their scales, not yet packed into bytes.
-
-Quantizers make codes and indexes pack them; the two meet only here. ``decode`` says what the codes mean, ``nbytes``
-says what they cost when packed tightly, scales included.
-"""
+"""Codes of one number per dimension: floats as they are, and small integers with a step."""
 
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
+from engine.codes.checks import UNIT_BYTES, check, check_scales, row_steps
 from engine.errors import FewbitsError
 
 BITS = (1, 2, 4, 8)
-UNIT_BYTES = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +29,7 @@ class FloatCodes:
 
     def __post_init__(self) -> None:
         """Check the array."""
-        _check("values", self.values, (np.dtype(np.float32), np.dtype(np.float16)), 2)
+        check("values", self.values, (np.dtype(np.float32), np.dtype(np.float16)), 2)
 
     @property
     def n(self) -> int:
@@ -95,7 +91,7 @@ class ScalarCodes:
 
     def __post_init__(self) -> None:
         """Check arrays and ranges."""
-        _check("q", self.q, (np.dtype(np.uint8),), 2)
+        check("q", self.q, (np.dtype(np.uint8),), 2)
         if self.bits not in BITS:
             raise FewbitsError(f"bits: got {self.bits}, expected one of {BITS}")
         if self.q.size and int(self.q.max()) >> self.bits:
@@ -131,32 +127,3 @@ class ScalarCodes:
         """Return the codes of these rows."""
         scale = None if self.row_scale is None else self.row_scale[ids]
         return type(self)(self.q[ids], self.bits, scale, self.unit)
-
-
-Codes = FloatCodes | ScalarCodes
-
-
-def row_steps(row_scale: np.ndarray | None, unit: float, n: int) -> np.ndarray:
-    """Return the step of each row, float32 [n]: ``float32(unit) * float32(row_scale)``, or the unit alone."""
-    if row_scale is None:
-        return np.full(n, unit, np.float32)
-    return row_scale.astype(np.float32) * np.float32(unit)
-
-
-def check_scales(row_scale: np.ndarray | None, unit: float, n: int) -> None:
-    """Raise a FewbitsError unless the unit and the row scales keep what `ScalarCodes` promises of them."""
-    if not (np.isfinite(unit) and unit >= 0 and float(np.float32(unit)) == unit):
-        raise FewbitsError(f"unit: got {unit!r}, expected a float32 number that is finite and not negative")
-    if row_scale is None:
-        return
-    _check("row_scale", row_scale, (np.dtype(np.float16),), 1)
-    if len(row_scale) != n:
-        raise FewbitsError(f"row_scale: got {len(row_scale)} values, expected one for each of {n} rows")
-    if not ((row_scale >= 0) & (row_scale <= 1)).all():
-        raise FewbitsError("row_scale: got values outside [0, 1], expected scales relative to the unit")
-
-
-def _check(name: str, array: np.ndarray, dtypes: tuple[np.dtype, ...], axes: int) -> None:
-    if array.dtype not in dtypes or array.ndim != axes:
-        expected = " or ".join(str(d) for d in dtypes)
-        raise FewbitsError(f"{name}: got {array.dtype} {list(array.shape)}, expected {expected} with {axes} axes")
