@@ -6,10 +6,11 @@ not depend on the order of the lines in the files.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -53,6 +54,14 @@ class Split:
             digest.update(part.indptr.astype("<i8").tobytes())  # its length is fixed and tells that of the items
             digest.update(part.items.astype("<i4").tobytes())
         return digest.hexdigest()[:16]
+
+    def tables(self, layers: Sequence[Any]) -> dict[str, list[Any]]:
+        """Return the rows of users and those of items of each layer [U+I, …], users first."""
+        return {"user": [x[: self.n_users] for x in layers], "item": [x[self.n_users :] for x in layers]}
+
+    def counts(self) -> dict[str, np.ndarray]:
+        """Return the training interactions of each user and of each item, int64 [U] and [I]."""
+        return {"user": self.train.counts(), "item": np.bincount(self.train.items, minlength=self.n_items)}
 
     def seen(self) -> ItemLists:
         """Return each user's train and validation items: those that a search for test items leaves out."""

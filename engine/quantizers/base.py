@@ -1,7 +1,10 @@
-"""What every quantizer does: it reads one vector per row out of the encoder's layers and says what is stored of it."""
+"""What every quantizer does: it reads one vector per row out of the encoder's layers and says what is stored of it.
+
+A post-training method may learn something from the finished vectors first (`fit`): a rotation, codebooks.
+"""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,8 +17,8 @@ from engine.spec import Strict
 class Quantizer(ABC):
     """One method at one bit-width. ``codes(layers, table).decode()`` is what is scored and what is stored.
 
-    Users and items are coded each by themselves: ``table`` is "user" or "item", and ``layers`` are the rows of that
-    table alone, L + 1 arrays float32 [n, D], numpy or torch.
+    ``table`` is "user" or "item", and ``layers`` are the rows of that table alone, L + 1 arrays float32 [n, d], numpy
+    or torch.
     """
 
     name: ClassVar[str]
@@ -28,13 +31,20 @@ class Quantizer(ABC):
     class Options(Strict):
         """The method's own options, each with its default and description; this one has none."""
 
-    def __init__(self, bits: int, options: Any) -> None:
-        """Take a bit-width among ``bits`` and the checked options."""
+    def __init__(self, bits: int, options: Any, seed: int = 0) -> None:
+        """Take a bit-width among ``bits``, the checked options and the seed of whatever is drawn."""
         self.width = bits
         self.options = options
+        self.seed = seed
 
-    def readout(self, layers: Sequence[Any], table: str) -> Any:
-        """Return the vectors to be coded, [n, D]: the mean of the layers."""
+    def fit(self, tables: Mapping[str, Sequence[Any]], counts: Mapping[str, np.ndarray]) -> None:  # noqa: B027
+        """Learn what coding needs from the layers of both tables; most methods need nothing.
+
+        ``counts`` are the training interactions of each row, int64 [n], by table.
+        """
+
+    def vectors(self, layers: Sequence[Any], table: str) -> Any:
+        """Return the vectors to be coded, [n, D]: the mean of the layers. Users' are the float32 queries as well."""
         return sum(layers[1:], layers[0]) / len(layers)
 
     @abstractmethod

@@ -22,7 +22,7 @@ class Float32(Quantizer):
 
     def codes(self, layers: Sequence[Any], table: str) -> FloatCodes:
         """Return the read-out as float32."""
-        return FloatCodes(as_matrix(self.readout(layers, table), table))
+        return FloatCodes(as_matrix(self.vectors(layers, table), table))
 
 
 class Float16(Quantizer):
@@ -36,6 +36,6 @@ class Float16(Quantizer):
     def codes(self, layers: Sequence[Any], table: str) -> FloatCodes:
         """Return the read-out as float16; numbers beyond 65504 are refused rather than stored as infinity."""
         with np.errstate(over="ignore"):
-            values = as_matrix(self.readout(layers, table), table).astype(np.float16)
+            values = as_matrix(self.vectors(layers, table), table).astype(np.float16)
         refuse_odd_numbers(values, table, "the embeddings, as float16 (at most 65504),")
         return FloatCodes(values)

@@ -35,7 +35,7 @@ class Sign(Quantizer):
 
     def codes(self, layers: Sequence[Any], table: str) -> ScalarCodes:
         """Return the signs of the read-out."""
-        z = as_matrix(self.readout(layers, table), table)
+        z = as_matrix(self.vectors(layers, table), table)
         q = (z >= 0).astype(np.uint8)
         if self.options.scale == "none":
             return ScalarCodes(q, 1, None, 1.0)

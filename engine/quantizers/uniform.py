@@ -61,7 +61,7 @@ class Uniform(Quantizer):
 
     def codes(self, layers: Sequence[Any], table: str) -> ScalarCodes:
         """Return the integers of the read-out."""
-        z = as_matrix(self.readout(layers, table), table)
+        z = as_matrix(self.vectors(layers, table), table)
         mse = self.options.fit == "mse"
         if self.options.scale == "row":
             row_scale, unit = relative_scale(fit_rows(z, self.width, ROUNDS if mse else 0))

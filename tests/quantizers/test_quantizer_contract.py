@@ -26,41 +26,66 @@ def variants():
 every_variant = pytest.mark.parametrize("spec", list(variants()))  # a list: the mark is used many times
 
 
+DIM = 24  # three bytes of signs, and what a default number of subspaces divides
+
+
+def fitted(spec, items, users=None):
+    """Return the method after it has seen these layers of both tables."""
+    method, users = quantizers.create(spec), [tables.users(30, items[0].shape[1])] if users is None else users
+    both = {"user": users, "item": items}
+    method.fit(both, {table: np.ones(len(layers[0]), np.int64) for table, layers in both.items()})
+    return method
+
+
 @every_variant
 def test_codes_are_of_the_asked_shape_and_bits_and_an_index_stores_them(spec):
-    method = quantizers.create(spec)
-    item, user = method.codes([tables.items(200, 13)], "item"), method.codes([tables.users(30, 13)], "user")
-    assert (item.n, item.dim, item.bits) == (200, 13, spec.bits)
-    assert item.decode().shape == (200, 13) and item.decode().dtype == np.float32
+    items, users = [tables.items(200, DIM)], [tables.users(30, DIM)]
+    method = fitted(spec, items, users)
+    item, user = method.codes(items, "item"), method.codes(users, "user")
+    assert (item.n, item.dim, item.bits) == (200, DIM, spec.bits)
+    assert item.decode().shape == (200, DIM) and item.decode().dtype == np.float32
     index = indexes.build(item)
-    hits = index.search(index.pack_queries(user), 5)
-    exact = user.decode().astype(float) @ item.decode().astype(float).T
-    assert np.allclose(hits.scores, np.take_along_axis(exact, hits.ids, 1), rtol=1e-4, atol=1e-5 * np.abs(exact).max())
+    for asked, decoded in ((index.pack_queries(user), user.decode()), (method.vectors(users, "user"),) * 2):
+        hits, exact = index.search(asked, 5), decoded.astype(float) @ item.decode().astype(float).T
+        there = np.take_along_axis(exact, hits.ids, 1)
+        assert np.allclose(hits.scores, there, rtol=1e-4, atol=1e-5 * np.abs(exact).max())
 
 
 @every_variant
-def test_the_same_table_gives_the_same_codes(spec):
-    one, two = (quantizers.create(spec).codes([tables.items(200)], "item").decode() for _ in range(2))
+def test_vectors_to_be_coded_have_the_inner_products_of_the_embeddings(spec):
+    items, users = tables.items(60, DIM), tables.users(30, DIM)
+    method = fitted(spec, [items], [users])
+    turned = method.vectors([users], "user") @ method.vectors([items], "item").T
+    assert np.allclose(turned, users @ items.T, atol=1e-4)
+
+
+@every_variant
+def test_the_same_tables_and_seed_give_the_same_codes(spec):
+    items = [tables.items(60, DIM)]
+    one, two = (fitted(spec, items).codes(items, "item").decode() for _ in range(2))
     assert (one == two).all()
 
 
 @every_variant
 def test_layers_are_averaged_and_torch_counts_as_numpy(spec):
     torch = pytest.importorskip("torch")
-    method, layers = quantizers.create(spec), [tables.items(50, seed=s) for s in range(3)]
-    expected = method.codes([((layers[0] + layers[1] + layers[2]) / 3).astype(np.float32)], "item").decode()
+    layers = [tables.items(50, DIM, seed=s) for s in range(3)]
     tensors = [torch.tensor(layer, requires_grad=True) for layer in layers]
+    mean = [((layers[0] + layers[1] + layers[2]) / 3).astype(np.float32)]
+    method = fitted(spec, layers)
+    expected = method.codes(mean, "item").decode()
     assert np.allclose(method.codes(layers, "item").decode(), expected, rtol=1e-2, atol=1e-4)
-    assert (method.codes(tensors, "item").decode() == method.codes(layers, "item").decode()).all()
+    assert (fitted(spec, tensors).codes(tensors, "item").decode() == method.codes(layers, "item").decode()).all()
 
 
 @every_variant
 def test_zeros_an_empty_table_and_a_row_of_zeros_are_coded(spec):
-    method = quantizers.create(spec)
-    assert np.isfinite(method.codes([np.zeros((4, 3), np.float32)], "item").decode()).all()
-    assert method.codes([np.zeros((0, 3), np.float32)], "item").decode().shape == (0, 3)
-    vectors = np.array([[0, 0, 0], [1, -2, 0.5]], np.float32)
-    assert np.isfinite(method.codes([vectors], "user").decode()).all()
+    row = np.random.default_rng(0).normal(size=(1, 8)).astype(np.float32)
+    for vectors in (np.zeros((4, 8), np.float32), np.zeros((0, 8), np.float32), np.vstack([0 * row, row])):
+        method = fitted(spec, [vectors], [vectors])
+        for table in ("item", "user"):
+            decoded = method.codes([vectors], table).decode()
+            assert decoded.shape == vectors.shape and np.isfinite(decoded).all()
 
 
 @every_variant
@@ -69,15 +94,15 @@ def test_odd_numbers_are_refused_with_table_and_first_row(spec, odd):
     vectors = tables.items(20)
     vectors[7, 3] = vectors[9, 0] = odd
     with pytest.raises(FewbitsError, match="item table, row 7"):
-        quantizers.create(spec).codes([vectors], "item")
+        fitted(spec, [vectors]).codes([vectors], "item")
 
 
 @every_variant
 def test_numbers_at_the_edge_of_float32_are_coded_or_refused_but_never_become_odd(spec):
     for edge in (1e-44, 1e-30, 3e38):
-        vectors = np.array([[edge, -edge, edge / 2], [edge, edge, -edge]], np.float32)
+        vectors = np.tile(np.array([[edge, -edge, edge / 2, 0], [edge, edge, edge, edge]], np.float32), 2)
         try:
-            decoded = quantizers.create(spec).codes([vectors], "item").decode()
+            decoded = fitted(spec, [vectors], [vectors]).codes([vectors], "item").decode()
         except FewbitsError as error:
             assert "65504" in str(error)  # float16 cannot hold 3e38
             continue

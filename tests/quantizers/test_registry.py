@@ -23,7 +23,7 @@ def test_defaults_written_out_or_left_out_give_one_run_id():
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (spec("unifrom"), "unknown quantizer 'unifrom'; known: float16, float32, .*uniform"),
+        (spec("unifrom"), "unknown quantizer 'unifrom'; known: .*float16, float32, .*uniform"),
         (spec(bits=3), "got 3 bits, expected one of 8, 4, 2, 1"),
         (spec(scales="row"), "unknown option of uniform 'scales'; known: fit, scale"),
         (spec("float32", 32, scale="row"), "unknown option of float32 'scale'; known: none"),

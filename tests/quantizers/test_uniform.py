@@ -3,29 +3,17 @@
 import numpy as np
 import pytest
 
-from engine import indexes, quantizers
-from engine.spec import RunSpec
 from tests import naive
 from tests.quantizers import tables
+from tests.quantizers.kept import method, overlap
 
 
 def codes(vectors, quantizer, bits, table="item", **options):
-    return quantizers.create(RunSpec(dataset="d", quantizer=quantizer, bits=bits, options=options)).codes(
-        [vectors], table
-    )
+    return method(quantizer, bits, **options).codes([vectors], table)
 
 
 def error(vectors, coded):
     return float(((vectors - coded.decode()) ** 2).sum())
-
-
-def overlap(quantizer, bits, own=False, **options):
-    items, users = tables.items(), tables.users()
-    exact = indexes.build(codes(items, "float32", 32)).search(users, 20).ids
-    index = indexes.build(codes(items, quantizer, bits, **options))
-    asked = index.pack_queries(codes(users, quantizer, bits, "user", **options)) if own else users
-    found = index.search(asked, 20).ids
-    return np.mean([len(set(a) & set(b)) / 20 for a, b in zip(exact.tolist(), found.tolist(), strict=True)])
 
 
 @pytest.mark.parametrize("bits", [8, 4, 2, 1])
