@@ -7,11 +7,12 @@ from typing import Any
 from engine.encoders.base import Encoder
 from engine.encoders.lightgcn import LightGCN
 from engine.encoders.mf import MF
+from engine.encoders.ngcf import NGCF
 from engine.encoders.popularity import Popularity
 from engine.errors import unknown
 from engine.spec import ModelSpec
 
-REGISTRY: dict[str, type[Encoder]] = {e.name: e for e in (LightGCN, MF, Popularity)}
+REGISTRY: dict[str, type[Encoder]] = {e.name: e for e in (LightGCN, NGCF, MF, Popularity)}
 
 
 def create(spec: ModelSpec, split: Any) -> Encoder:

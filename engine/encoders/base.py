@@ -1,10 +1,11 @@
-"""What an encoder is: from free embeddings E(0) to the layers E(0) … E(L), users first.
+"""What an encoder is: from its parameters to the layers E(0) … E(L), users first.
 
-numpy on the way out (post-training quantizers never need torch); the trained ones add the same map as a torch
-operation.
+The parameters are arrays by name; ``embeddings``, float32 [U+I, d], are the free embeddings E(0). The layers come as
+numpy on the way out (post-training quantizers never need torch), and as a differentiable torch map while training.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,6 +22,8 @@ class Encoder(ABC):
     link: ClassVar[str] = ""
     graph: ClassVar[bool]
     """Whether it has propagation layers (``ModelSpec.layers``)."""
+    linear: ClassVar[bool] = True
+    """Whether turning the embeddings turns every layer alike."""
     trained: ClassVar[bool] = True
     """Whether it has anything to learn; if not, `start` is already the result."""
 
@@ -29,16 +32,21 @@ class Encoder(ABC):
         self.n_users, self.n_items = split.n_users, split.n_items
 
     @abstractmethod
-    def start(self, rng: np.random.Generator) -> np.ndarray:
-        """Return the embeddings before training, float32 [U+I, d]."""
+    def start(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Return the parameters before training, float32 each."""
 
     @abstractmethod
-    def layers(self, embeddings: np.ndarray) -> list[np.ndarray]:
+    def layers(self, parameters: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """Return [E(0), …, E(L)], float32 [U+I, d] each."""
 
-    def pooled(self, embeddings: Any) -> Any:
-        """Return the mean of the layers of a torch parameter [U+I, d], differentiable."""
-        return embeddings
+    def forward(self, parameters: Mapping[str, Any]) -> list[Any]:
+        """Return the same layers of torch parameters, differentiable."""
+        return [parameters["embeddings"]]
+
+    def pooled(self, parameters: Mapping[str, Any]) -> Any:
+        """Return the mean of the layers of torch parameters, [U+I, d], differentiable."""
+        layers = self.forward(parameters)
+        return sum(layers[1:], layers[0]) / len(layers)
 
 
 def small_normal(rng: np.random.Generator, rows: int, dim: int, scale: float = 0.1) -> np.ndarray:

@@ -4,12 +4,13 @@ He et al., "LightGCN: Simplifying and Powering Graph Convolution Network for Rec
 E(l+1) = Â E(l) (eq. 7–8), z = Σ_l E(l) / (L+1) (eq. 4 with α = 1/(L+1)), score ⟨z_u, z_i⟩ (eq. 5).
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from engine.encoders.base import Encoder, small_normal
-from engine.encoders.propagate import mean_of_layers, normalised_graph
+from engine.encoders.propagate import mean_of_layers, normalised_graph, propagated
 from engine.spec import ModelSpec
 
 
@@ -29,14 +30,20 @@ class LightGCN(Encoder):
         super().__init__(spec, split)
         self.adjacency = normalised_graph(split.train.indptr, split.train.items, split.n_items)
 
-    def start(self, rng: np.random.Generator) -> np.ndarray:
-        return small_normal(rng, self.n_users + self.n_items, self.spec.dim)
+    def start(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        return {"embeddings": small_normal(rng, self.n_users + self.n_items, self.spec.dim)}
 
-    def layers(self, embeddings: np.ndarray) -> list[np.ndarray]:
-        layers = [embeddings]
+    def layers(self, parameters: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        layers = [parameters["embeddings"]]
         for _ in range(self.spec.layers):
             layers.append(self.adjacency.propagate(layers[-1]))
         return layers
 
-    def pooled(self, embeddings: Any) -> Any:
-        return mean_of_layers(self.adjacency, embeddings, self.spec.layers)
+    def forward(self, parameters: Mapping[str, Any]) -> list[Any]:
+        layers = [parameters["embeddings"]]
+        for _ in range(self.spec.layers):
+            layers.append(propagated(self.adjacency, layers[-1]))
+        return layers
+
+    def pooled(self, parameters: Mapping[str, Any]) -> Any:
+        return mean_of_layers(self.adjacency, parameters["embeddings"], self.spec.layers)

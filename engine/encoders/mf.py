@@ -3,6 +3,8 @@
 Koren, Bell, Volinsky, "Matrix Factorization Techniques for Recommender Systems", https://doi.org/10.1109/MC.2009.263.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from engine.encoders.base import Encoder, small_normal
@@ -20,8 +22,8 @@ class MF(Encoder):
     link = "https://doi.org/10.1109/MC.2009.263"
     graph = False
 
-    def start(self, rng: np.random.Generator) -> np.ndarray:
-        return small_normal(rng, self.n_users + self.n_items, self.spec.dim)
+    def start(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        return {"embeddings": small_normal(rng, self.n_users + self.n_items, self.spec.dim)}
 
-    def layers(self, embeddings: np.ndarray) -> list[np.ndarray]:
-        return [embeddings]
+    def layers(self, parameters: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        return [parameters["embeddings"]]

@@ -2,6 +2,8 @@
 model.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from engine.encoders.base import Encoder
@@ -19,11 +21,10 @@ class Popularity(Encoder):
     graph = False
     trained = False
 
-    def start(self, rng: np.random.Generator) -> np.ndarray:
+    def start(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         counts = np.bincount(self.train.items, minlength=self.n_items).astype(np.float32)
-        return np.concatenate([np.ones(self.n_users, np.float32), counts / max(1.0, float(counts.max(initial=0)))])[
-            :, None
-        ]
+        shares = counts / max(1.0, float(counts.max(initial=0)))
+        return {"embeddings": np.concatenate([np.ones(self.n_users, np.float32), shares])[:, None]}
 
-    def layers(self, embeddings: np.ndarray) -> list[np.ndarray]:
-        return [embeddings]
+    def layers(self, parameters: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        return [parameters["embeddings"]]

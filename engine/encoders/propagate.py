@@ -5,6 +5,7 @@ of the layers, (I + Â + … + Â^L) X / (L+1), is computed by Horner's rule, ``
 layer to be kept.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -118,7 +119,12 @@ def _propagate(indptr, neighbours, weights, bounds, x, add, has_add, scale, out)
 
 def mean_of_layers(graph: Graph, embeddings: Any, layers: int) -> Any:
     """Return the mean of E(0) … E(L) of a torch tensor [n, d], differentiable, on the tensor's device."""
-    return embeddings if layers == 0 else _function().apply(embeddings, graph, layers)
+    return embeddings if layers == 0 else _function().apply(embeddings, lambda x: _polynomial(graph, x, layers))
+
+
+def propagated(graph: Graph, x: Any) -> Any:
+    """Return Â x of a torch tensor [n, d], differentiable, on the tensor's device."""
+    return _function().apply(x, lambda y: _once(graph, y))
 
 
 @lru_cache(maxsize=1)
@@ -126,19 +132,26 @@ def _function() -> Any:
     """Return the autograd function, made on first use: importing this module must not load torch."""
     import torch
 
-    class MeanOfLayers(torch.autograd.Function):
-        """Forward and backward are the same symmetric polynomial of Â."""
+    class Symmetric(torch.autograd.Function):
+        """A map that is its own transpose, as every polynomial of Â is: it serves forward and backward."""
 
         @staticmethod
-        def forward(ctx: Any, x: Any, graph: Graph, layers: int) -> Any:
-            ctx.graph, ctx.layers = graph, layers
-            return _polynomial(graph, x, layers)
+        def forward(ctx: Any, x: Any, apply: Callable[[Any], Any]) -> Any:
+            ctx.map = apply
+            return apply(x)
 
         @staticmethod
         def backward(ctx: Any, *gradients: Any) -> Any:
-            return _polynomial(ctx.graph, gradients[0].contiguous(), ctx.layers), None, None
+            return ctx.map(gradients[0].contiguous()), None
 
-    return MeanOfLayers
+    return Symmetric
+
+
+def _once(graph: Graph, x: Any) -> Any:
+    """Return Â x of a torch tensor."""
+    import torch
+
+    return _on_device(graph, x.device) @ x if x.is_cuda else torch.from_numpy(graph.propagate(x.detach().numpy()))
 
 
 def _polynomial(graph: Graph, x: Any, layers: int) -> Any:

@@ -11,7 +11,7 @@ from engine.data.readers import Reading
 from engine.data.split import split
 from engine.data.synthetic import two_blocks
 from engine.encoders import create
-from engine.encoders.propagate import mean_of_layers, normalised_graph
+from engine.encoders.propagate import mean_of_layers, normalised_graph, propagated
 from engine.spec import ModelSpec
 
 
@@ -66,20 +66,44 @@ def test_the_gradient_holds_when_the_same_graph_is_used_twice_in_one_step():
     torch.testing.assert_close(x.grad, y.grad, atol=1e-4, rtol=1e-4)
 
 
-def test_layers_as_stored_have_the_mean_that_training_saw():
+@pytest.mark.parametrize("encoder", ["lightgcn", "ngcf", "mf"])
+def test_layers_as_stored_have_the_mean_that_training_saw(encoder):
     data = split("two-blocks", Reading(two_blocks(), None))
-    encoder = create(ModelSpec(dim=8, layers=3), data)
-    embeddings = encoder.start(np.random.default_rng(0))
-    pooled = encoder.pooled(torch.from_numpy(embeddings)).numpy()
-    np.testing.assert_allclose(np.mean(encoder.layers(embeddings), 0), pooled, atol=1e-6)
+    encoder = create(ModelSpec(encoder=encoder, dim=8, layers=3), data)
+    parameters = encoder.start(np.random.default_rng(0))
+    tensors = {name: torch.from_numpy(x) for name, x in parameters.items()}
+    layers = encoder.layers(parameters)
+    np.testing.assert_allclose(np.mean(layers, 0), encoder.pooled(tensors).numpy(), atol=1e-6)
+    for stored, seen in zip(layers, encoder.forward(tensors), strict=True):
+        np.testing.assert_allclose(stored, seen.numpy(), atol=1e-6)
+
+
+def test_ngcf_is_the_formula_of_its_paper():
+    data = split("two-blocks", Reading(two_blocks(), None))
+    encoder = create(ModelSpec(encoder="ngcf", dim=4, layers=1), data)
+    parameters = encoder.start(np.random.default_rng(0))
+    e, w1, w2 = parameters["embeddings"], parameters["w1.0"], parameters["w2.0"]
+    near = encoder.adjacency.propagate(e)
+    messages = (near + e) @ w1 + (near * e) @ w2
+    expected = np.where(messages > 0, messages, 0.2 * messages)
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    np.testing.assert_allclose(encoder.layers(parameters)[1], expected, atol=1e-5)
+
+
+def test_the_gradient_of_one_propagation_is_the_propagation_of_the_gradient():
+    graph, adjacency = random_graph(4)
+    x = torch.randn(graph.n, 3, requires_grad=True)
+    weights = torch.randn(graph.n, 3)
+    (propagated(graph, x) * weights).sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), adjacency.T @ weights.numpy(), atol=1e-5)
 
 
 def test_propagation_gives_the_same_bits_each_time():
     data = split("two-blocks", Reading(two_blocks(), None))
     encoder = create(ModelSpec(dim=64), data)
-    embeddings = encoder.start(np.random.default_rng(0))
+    parameters = encoder.start(np.random.default_rng(0))
     assert all(
-        np.array_equal(a, b) for a, b in zip(encoder.layers(embeddings), encoder.layers(embeddings), strict=True)
+        np.array_equal(a, b) for a, b in zip(encoder.layers(parameters), encoder.layers(parameters), strict=True)
     )
 
 
