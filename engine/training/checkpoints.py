@@ -1,11 +1,13 @@
-"""Checkpoints: a trained model under a name that follows from its content's causes, trained once and shared by every
+"""Checkpoints: what was trained, under a name that follows from its content's causes, trained once and shared by every
 run.
 
 The key digests the model specification, the split's fingerprint and TRAINER, so that equal models meet in one folder
-``runs/cache/model-<digest>`` and different ones never do. A lock makes runs that need the same one wait for the first.
+``runs/cache/model-<digest>`` and different ones never do. A lock makes runs that need the same one wait for the first;
+a training that was killed goes on from its last whole epoch. Tuned quantizers lie in folders of the same kind.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,30 +20,36 @@ from safetensors.numpy import load_file, save_file
 from engine.measure.machine import machine
 from engine.spec import ModelSpec
 from engine.store.files import disk_errors, read_json, sha256, write_json
+from engine.training.loop import Report, Trained
 from engine.training.rules import settled
-from engine.training.trainer import Report, train
+from engine.training.trainer import train
 
 TRAINER = 1
 """Raise it whenever the same specification would train to other embeddings: old checkpoints are then not taken for
 new.
 """
+ARRAYS, RESUME, LISTS = "embeddings.safetensors", "resume.safetensors", "top.parquet"
 
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """A trained model on disk."""
+    """Trained arrays on disk, by name; ``embeddings`` float32 [U+I, d] are among those of a model."""
 
     key: str
     folder: Path
-    embeddings: np.ndarray  # float32 [U+I, d]
+    arrays: dict[str, np.ndarray]
     meta: dict[str, Any]
     reused: bool
 
 
 def checkpoint_key(model: ModelSpec, fingerprint: str) -> str:
     """Return the folder name of a model trained on a split."""
-    text = f"{TRAINER}|{fingerprint}|{model.canonical()}"
-    return "model-" + hashlib.sha256(text.encode()).hexdigest()[:12]
+    return "model-" + digest(f"{TRAINER}|{fingerprint}|{model.canonical()}")
+
+
+def digest(text: str) -> str:
+    """Return the first 12 hex digits of the SHA-256 of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def obtain(root: Path, model: ModelSpec, split: Any, report: Report) -> Checkpoint:
@@ -52,7 +60,20 @@ def obtain(root: Path, model: ModelSpec, split: Any, report: Report) -> Checkpoi
     FewbitsError
         What `train` raises, and a disk that refuses.
     """
-    key = checkpoint_key(model, split.fingerprint)
+    about = {
+        "spec": model.model_dump(mode="json"), "dataset": split.dataset, "fingerprint": split.fingerprint,
+        "settled": settled(model, split).model_dump(mode="json"),
+    }  # fmt: skip
+    return cached(
+        root, checkpoint_key(model, split.fingerprint), about, lambda resume: train(model, split, report, resume)
+    )
+
+
+def cached(root: Path, key: str, about: dict[str, Any], make: Callable[[Path], Trained]) -> Checkpoint:
+    """Return what lies under a key, or make it now and store it.
+
+    ``make`` gets the file in which it may keep the state of a training that is not finished.
+    """
     folder = root / "cache" / key
     with disk_errors(root):
         folder.mkdir(parents=True, exist_ok=True)
@@ -60,27 +81,25 @@ def obtain(root: Path, model: ModelSpec, split: Any, report: Report) -> Checkpoi
         stored = _stored(folder)
         if stored is not None:
             return Checkpoint(key, folder, *stored, reused=True)
-        for leftover in folder.glob("top.parquet"):  # lists of a checkpoint that is no longer whole
-            leftover.unlink()
-        trained = train(model, split, report)
+        (folder / LISTS).unlink(missing_ok=True)  # lists of a checkpoint that is no longer whole
+        trained = make(folder / RESUME)
         with disk_errors(folder):
-            save_file({"embeddings": trained.embeddings}, folder / "embeddings.safetensors")
+            save_file({k: np.ascontiguousarray(a) for k, a in trained.arrays.items()}, folder / ARRAYS)
         meta = {
-            "spec": model.model_dump(mode="json"), "dataset": split.dataset, "fingerprint": split.fingerprint,
-            "train_s": trained.train_s, "best_epoch": trained.best_epoch, "epochs": len(trained.history),
-            "settled": settled(model, split).model_dump(mode="json"), "history": trained.history,
-            "machine": machine(), "sha256": sha256(folder / "embeddings.safetensors"),
+            **about, "train_s": trained.train_s, "best_epoch": trained.best_epoch, "epochs": len(trained.history),
+            "history": trained.history, "machine": machine(), "sha256": sha256(folder / ARRAYS),
         }  # fmt: skip
         write_json(folder / "meta.json", meta)
-    return Checkpoint(key, folder, trained.embeddings, meta, reused=False)
+        (folder / RESUME).unlink(missing_ok=True)
+    return Checkpoint(key, folder, trained.arrays, meta, reused=False)
 
 
-def _stored(folder: Path) -> tuple[np.ndarray, dict[str, Any]] | None:
+def _stored(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
     """Return what a folder holds; None where it is unfinished, cut off or changed (it is then trained again)."""
-    meta, path = read_json(folder / "meta.json"), folder / "embeddings.safetensors"
+    meta, path = read_json(folder / "meta.json"), folder / ARRAYS
     if meta is None or not path.exists() or sha256(path) != meta["sha256"]:
         return None
     try:
-        return load_file(path)["embeddings"], meta
+        return load_file(path), meta
     except SafetensorError:
         return None

@@ -40,6 +40,15 @@ class SoftmaxLoss:
         users, positives, negatives = (functional.normalize(x, dim=1) for x in (users, positives, negatives))
         return shared_softmax(users, positives, negatives, self.spec.temperature)
 
+    def plain(self, users: Any, positives: Any, negatives: Any) -> Any:
+        """Return the same in plain torch: slower, and differentiable twice."""
+        import torch
+        from torch.nn import functional
+
+        users, positives, negatives = (functional.normalize(x, dim=1) for x in (users, positives, negatives))
+        logits = torch.cat([(users * positives).sum(1, keepdim=True), users @ negatives.T], 1) / self.spec.temperature
+        return (logits.logsumexp(1) - logits[:, 0]).mean()
+
 
 class BprLoss:
     """BPR with one uniform unseen negative for each pair."""
@@ -61,6 +70,50 @@ class BprLoss:
         from torch.nn import functional
 
         return functional.softplus((users * (negatives - positives)).sum(1)).mean()
+
+    plain = __call__
+
+
+def distillation(users: Any, items: Any, taught_users: Any, taught_items: Any, temperature: float) -> Any:
+    """Return the mean cross-entropy of softmax(⟨u, i⟩ / T) over shared items against a teacher's distribution.
+
+    Parameters
+    ----------
+    users, items : the student's vectors, [B, D] and [N, D]; users count by their direction alone.
+    taught_users, taught_items : the teacher's, [B, d] (unit length) and [N, d]; no gradient goes there.
+    temperature : that of both.
+    """
+    from torch.nn import functional
+
+    return _distillation().apply(functional.normalize(users, dim=1), items, taught_users, taught_items, temperature)
+
+
+@lru_cache(maxsize=1)
+def _distillation() -> Any:
+    """Return the autograd function, made on first use: importing this module must not load torch."""
+    import torch
+
+    class Distillation(torch.autograd.Function):
+        """Two [B, N] matrices are written once each and turned into the gradient in place."""
+
+        @staticmethod
+        def forward(ctx: Any, users: Any, items: Any, taught_users: Any, taught_items: Any, temperature: float) -> Any:
+            wanted = torch.softmax((taught_users / temperature) @ taught_items.T, 1)  # [B, N]
+            logits = (users / temperature) @ items.T
+            total = logits.logsumexp(1)
+            loss = (total - torch.einsum("bn,bn->b", wanted, logits)).mean()
+            gradient = logits.sub_(total[:, None]).exp_().sub_(wanted)
+            ctx.save_for_backward(users, items, gradient)
+            ctx.temperature = temperature
+            return loss
+
+        @staticmethod
+        def backward(ctx: Any, *gradients: Any) -> Any:
+            users, items, gradient = ctx.saved_tensors
+            scale = gradients[0] / (len(users) * ctx.temperature)
+            return (gradient @ items) * scale, (gradient.T @ users) * scale, None, None, None
+
+    return Distillation
 
 
 def shared_softmax(users: Any, positives: Any, negatives: Any, temperature: float) -> Any:

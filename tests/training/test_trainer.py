@@ -30,9 +30,9 @@ def quiet(**_fields):
     """Report to nobody."""
 
 
-def recall(model: ModelSpec, data, embeddings) -> float:
-    """Return the mean recall@10 of embeddings on the test items."""
-    layers = encoders.create(model, data).layers(embeddings)
+def recall(model: ModelSpec, data, arrays) -> float:
+    """Return the mean recall@10 of a trained model on the test items."""
+    layers = encoders.create(model, data).layers(arrays)
     z = np.mean(layers, 0, dtype=np.float32)
     seen = data.seen()
     hits = indexes.build(FloatCodes(z[data.n_users :])).search(z[: data.n_users], 10, (seen.indptr, seen.items))
@@ -40,21 +40,23 @@ def recall(model: ModelSpec, data, embeddings) -> float:
     return float((found.sum(1) / np.maximum(data.test.counts(), 1)).mean())
 
 
-@pytest.mark.parametrize("encoder", ["lightgcn", "mf"])
+@pytest.mark.parametrize("encoder", ["lightgcn", "ngcf", "mf"])
 @pytest.mark.parametrize(("loss", "lr"), [("softmax", 0.03), ("bpr", 0.05)])
 def test_every_encoder_and_loss_finds_the_two_blocks(blocks, encoder, loss, lr):
     model = ModelSpec(encoder=encoder, loss=loss, lr=lr, **SMALL)
     popular = ModelSpec(encoder="popularity")
-    floor = recall(popular, blocks, train(popular, blocks, quiet).embeddings)
+    floor = recall(popular, blocks, train(popular, blocks, quiet).arrays)
     # Without zero_grad the steps run away and end near the floor; half of all items are of the other block.
-    assert recall(model, blocks, train(model, blocks, quiet).embeddings) > 1.6 * floor
+    assert recall(model, blocks, train(model, blocks, quiet).arrays) > 1.6 * floor
 
 
 def test_equal_seeds_give_equal_bits_and_other_seeds_others(blocks):
     model = ModelSpec(**{**SMALL, "epochs": 2})
     first, second = train(model, blocks, quiet), train(model, blocks, quiet)
-    assert np.array_equal(first.embeddings, second.embeddings)
-    assert not np.array_equal(first.embeddings, train(model.model_copy(update={"seed": 1}), blocks, quiet).embeddings)
+    assert np.array_equal(first.arrays["embeddings"], second.arrays["embeddings"])
+    assert not np.array_equal(
+        first.arrays["embeddings"], train(model.model_copy(update={"seed": 1}), blocks, quiet).arrays["embeddings"]
+    )
 
 
 def test_the_rules_settle_what_was_left_to_them_and_nothing_else(blocks):
@@ -85,12 +87,12 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_epoch_and_step(blocks, mon
     start = encoders.MF.start
 
     def overflowing(self, rng):
-        embeddings = start(self, rng)
-        embeddings[blocks.train.items[0] + blocks.n_users] = np.nan
-        return embeddings
+        parameters = start(self, rng)
+        parameters["embeddings"][blocks.train.items[0] + blocks.n_users] = np.nan
+        return parameters
 
     monkeypatch.setattr(encoders.MF, "start", overflowing)
-    with pytest.raises(FewbitsError, match=r"loss became nan in epoch 1, step \d+ of \d+ .*smaller lr"):
+    with pytest.raises(FewbitsError, match=r"loss became nan in epoch 1, step \d+ of \d+ .*smaller one"):
         train(ModelSpec(**{**SMALL, "encoder": "mf", "loss": loss}), blocks, quiet)
 
 
@@ -98,12 +100,12 @@ def test_an_embedding_that_is_not_finite_is_named(blocks, monkeypatch):
     start = encoders.MF.start
 
     def overflowing(self, rng):
-        embeddings = start(self, rng)
-        embeddings[blocks.n_users + 3] = np.inf
-        return embeddings
+        parameters = start(self, rng)
+        parameters["embeddings"][blocks.n_users + 3] = np.inf
+        return parameters
 
     monkeypatch.setattr(encoders.MF, "start", overflowing)
-    monkeypatch.setattr("engine.training.trainer._run_epoch", lambda *_: 1.0)
+    monkeypatch.setattr("engine.training.loop._epoch", lambda *_: 1.0)
     with pytest.raises(FewbitsError, match="item 3"):
         train(ModelSpec(**{**SMALL, "encoder": "mf"}), blocks, quiet)
 
@@ -174,7 +176,7 @@ def test_a_checkpoint_is_trained_once_and_shared(blocks, root):
     model = ModelSpec(**{**SMALL, "epochs": 1})
     first, second = obtain(root, model, blocks, quiet), obtain(root, model, blocks, quiet)
     assert (first.reused, second.reused) == (False, True)
-    assert np.array_equal(first.embeddings, second.embeddings)
+    assert np.array_equal(first.arrays["embeddings"], second.arrays["embeddings"])
 
 
 def test_another_seed_or_other_data_is_another_checkpoint(blocks, root):
@@ -193,8 +195,38 @@ def test_a_checkpoint_that_was_cut_off_is_trained_again(blocks, root):
     (first.folder / "top.parquet").touch()
     again = obtain(root, model, blocks, quiet)
     assert not again.reused
-    assert np.array_equal(again.embeddings, first.embeddings)
+    assert np.array_equal(again.arrays["embeddings"], first.arrays["embeddings"])
     assert not (first.folder / "top.parquet").exists(), "lists of the broken checkpoint must not outlive it"
+
+
+class Killed(Exception):
+    """Stands for a process that ends in the middle."""
+
+
+def test_a_training_that_was_killed_goes_on_and_ends_with_the_same_bits(blocks, tmp_path):
+    model = ModelSpec(**{**SMALL, "encoder": "ngcf", "epochs": 4})
+    whole = train(model, blocks, quiet)
+
+    def dies_in_the_third_epoch(**fields):
+        if fields["epoch"] == 3:
+            raise Killed
+
+    epochs = []
+    with pytest.raises(Killed):
+        train(model, blocks, dies_in_the_third_epoch, tmp_path / "resume")
+    resumed = train(model, blocks, lambda **fields: epochs.append(fields["epoch"]), tmp_path / "resume")
+    assert min(epochs) == 3, "two epochs were kept"
+    assert resumed.best_epoch == whole.best_epoch
+    assert all(np.array_equal(resumed.arrays[name], value) for name, value in whole.arrays.items())
+
+
+def test_a_state_that_was_cut_off_is_not_used(blocks, tmp_path):
+    model = ModelSpec(**{**SMALL, "epochs": 1})
+    (tmp_path / "resume").write_bytes(b"half of a file")
+    assert np.array_equal(
+        train(model, blocks, quiet, tmp_path / "resume").arrays["embeddings"],
+        train(model, blocks, quiet).arrays["embeddings"],
+    )
 
 
 def test_an_unknown_encoder_or_loss_lists_the_known_ones(blocks):
