@@ -18,10 +18,13 @@ from engine.store.files import disk_errors
 from engine.store.folders import RunFolder
 from engine.store.lists import LIST_K, read_ids, write_latency, write_lists, write_users
 from engine.store.prepared import describe, save_split
-from engine.training.checkpoints import Checkpoint, obtain
+from engine.training.checkpoints import LISTS, Checkpoint, obtain
+from engine.training.tuning import tune
 
 TIE_SEED = 20
 """Orders items of equal score, the same for every method, data set and run."""
+TUNING = ("best_epoch", "epochs", "history")
+"""What the manifest tells of a tuned quantizer."""
 DEPTH = max(KS) + 1
 """Places searched: one more than the longest list, so that a tie across its end is seen."""
 
@@ -46,28 +49,35 @@ def run(spec: RunSpec, folder: RunFolder, report: Any) -> list[dict[str, Any]]:
 
     checkpoint = obtain(root, spec.model, split, lambda **fields: report("training", **fields))
     report("quantizing", f"checkpoint {checkpoint.key} " + ("reused" if checkpoint.reused else "trained"))
-    layers = encoders.create(spec.model, split).layers(checkpoint.embeddings)
+    layers = encoders.create(spec.model, split).layers(checkpoint.arrays)
     reference = _reference(checkpoint, layers, split, report)
+    quantizer, tuned = quantizers.create(spec), None
+    if quantizer.trained:
+        layers, quantizer, tuned = tune(root, spec, split, checkpoint, lambda **f: report("tuning", **f))
+        report("quantizing", f"tuned {tuned.key} " + ("reused" if tuned.reused else "now"))
 
     clock.start()
-    quantizer = quantizers.create(spec)
-    items = quantizer.codes([layer[split.n_users :] for layer in layers], "item")
-    users = quantizer.codes([layer[: split.n_users] for layer in layers], "user")
+    tables = split.tables(layers)
+    quantizer.fit(tables, split.counts())
+    items, users = quantizer.codes(tables["item"], "item"), quantizer.codes(tables["user"], "user")
     clock.stop("quantize_s")
     clock.start()
     index = indexes.build(items, TIE_SEED)
     clock.stop("build_s")
-    vectors = quantizer.readout([layer[: split.n_users] for layer in layers], "user")
+    vectors = quantizer.vectors(tables["user"], "user")
     queries = {bits: vectors if bits == FLOAT_BITS else index.pack_queries(users) for bits in spec.query_bits}
     index, queries = _write_and_read_back(folder, index, queries)
 
     timings = {**clock.seconds, "train_s": float(checkpoint.meta["train_s"])}
+    if tuned is not None:
+        timings["tune_s"] = float(tuned.meta["train_s"])
     rows = [_row(index, name, seconds, "s") for name, seconds in timings.items()]
     rows += _memory_rows(index, spec.model.dim, split.n_items)
     rows += _measure(spec, folder, index, queries, split, reference, report)
     notes = list(split.notes) + _notes(split)
     folder.commit({
         "run_id": folder.run_id, "spec": spec.model_dump(mode="json"), "checkpoint": checkpoint.key,
+        "tuning": None if tuned is None else {"key": tuned.key, **{k: tuned.meta[k] for k in TUNING}},
         "split": {"key": split_key, **describe(split)}, "machine": machine(), "timings": timings,
         "checkpoint_reused": checkpoint.reused, "notes": notes, "measurements": rows,
         "started_ns": started_ns, "finished_ns": time.time_ns(),
@@ -77,7 +87,7 @@ def run(spec: RunSpec, folder: RunFolder, report: Any) -> list[dict[str, Any]]:
 
 def _reference(checkpoint: Checkpoint, layers: list[np.ndarray], split: Split, report: Any) -> np.ndarray:
     """Return the full-precision model's own lists, int32 [U, 100], searched once for each checkpoint."""
-    path, k = checkpoint.folder / "top.parquet", max(KS)
+    path, k = checkpoint.folder / LISTS, max(KS)
     if not path.exists():
         report("searching", "full-precision lists, for the overlap")
         pooled = sum(layers[1:], layers[0]) / np.float32(len(layers))
@@ -120,7 +130,7 @@ def _measure(
         columns[bits] = ranking.per_user(lists[bits], users, split.test, reference, split.n_items)
         rows += [_row(index, query_bits=bits, **row) for row in ranking.summarise(columns[bits])]
         rows.append(_row(index, "users", len(columns[bits]["user"]), "users", query_bits=bits))
-        rows.append(_row(index, "query_bytes", _query_bytes(packed), "bytes", query_bits=bits))
+        rows.append(_row(index, "query_bytes", packed.nbytes / max(len(packed), 1), "bytes", query_bits=bits))
     for bits, packed in queries.items():
         report("measuring latency", f"one query at a time, queries of {bits} bits; nothing else should run now")
         samples[bits] = latency.measure(index, packed, seen)
@@ -155,11 +165,6 @@ def _memory_rows(index: Any, dim: int, n_items: int) -> list[dict[str, Any]]:
         rows.append(_row(index, "bytes_per_item", size / n_items, "bytes"))
         rows.append(_row(index, "compression", 4 * dim * n_items / size, "x"))
     return rows
-
-
-def _query_bytes(queries: Any) -> float:
-    arrays = [queries] if isinstance(queries, np.ndarray) else [queries.values, queries.steps]
-    return sum(a.nbytes for a in arrays) / max(len(queries), 1)
 
 
 def _notes(split: Split) -> list[str]:

@@ -13,12 +13,19 @@ from engine.spec import KS, ModelSpec, RunSpec
 from engine.store import catalog, folders, lists, prepared
 
 MODEL = ModelSpec(dim=16, layers=1, epochs=1)
-CASES = [
-    ("float32", 32, {}),
-    ("float16", 16, {}),
-    ("uniform", 4, {"scale": "row"}),
-    ("uniform", 8, {"scale": "table"}),
-    ("sign", 1, {"scale": "none"}),
+ITEMS, HEAD = 3000, 300
+"""The demo set's items, and the tenth of them that MGQE calls frequent."""
+CASES = [  # quantizer, bits, options, bytes of the packed items and of all that is stored beside them
+    ("float32", 32, {}, ITEMS * 64),
+    ("float16", 16, {}, ITEMS * 32),
+    ("uniform", 4, {"scale": "row"}, ITEMS * (8 + 2) + 4),
+    ("uniform", 8, {"scale": "table"}, ITEMS * 16 + 4),
+    ("sign", 1, {"scale": "none"}, ITEMS * 8 + 4),  # 16 bits fill a word
+    ("opq", 8, {}, ITEMS * (8 + 2) + 4 + 4 * 256 * 16),
+    ("hqgnn", 4, {"steps": 20}, ITEMS * (8 + 2) + 4),
+    ("l2qgcn", 1, {"steps": 20}, ITEMS * 2 * (8 + 2) + 4 + 2 * 4),  # two layers, their unit and their weights
+    ("mgqe", 8, {"steps": 20}, HEAD * 16 + (ITEMS - HEAD) * 8 + ITEMS * 2 + 4 + 4 * 256 * 16 + 8 * -(-ITEMS // 64)),
+    ("hashgnn", 1, {"steps": 20, "rerank": True}, ITEMS * (8 + 64) + 4 + 4),  # the depth and the unit
 ]
 
 
@@ -30,7 +37,7 @@ def shared_root(tmp_path_factory):
 @pytest.fixture(scope="module", params=CASES, ids=lambda c: f"{c[0]}{c[1]}")
 def finished(request, shared_root):
     """Return the folder of a finished run of each kind; all share one checkpoint."""
-    name, bits, options = request.param
+    name, bits, options, _ = request.param
     spec = quantizers.resolve(RunSpec(dataset="demo", quantizer=name, bits=bits, options=options, model=MODEL))
     folder = folders.create(shared_root, spec)
     if folder.state() != "done":
@@ -62,13 +69,18 @@ def test_index_bytes_are_those_of_the_resident_arrays_and_of_the_file(finished):
     assert per_item["value"] == pytest.approx(row["value"] / index.n)
 
 
-def test_packed_items_have_the_bytes_of_their_bits(finished):
-    spec, split = finished.spec(), load_split("demo", finished.path.parent)
-    scale = {"row": 2 * split.n_items}.get(str(spec.options.get("scale")), 0)
-    unit = 4 if spec.bits < 16 else 0
-    width = 8 * -(-spec.model.dim * spec.bits // 64) if spec.bits == 1 else spec.model.dim * spec.bits // 8
+def test_the_index_has_the_bytes_of_its_formula(request, finished):
     (row,) = rows(finished, "index_bytes")
-    assert row["value"] == split.n_items * width + scale + unit
+    assert row["value"] == request.node.callspec.params["finished"][-1]
+
+
+def test_a_tuned_run_tells_how_its_tuning_went(finished):
+    tuning = finished.manifest()["tuning"]
+    if not quantizers.REGISTRY[finished.spec().quantizer].trained:
+        assert tuning is None and not rows(finished, "tune_s")
+        return
+    assert tuning["key"].startswith("tuned-") and [h["epoch"] for h in tuning["history"]] == [0, 1]
+    assert rows(finished, "tune_s")[0]["unit"] == "s"
 
 
 def test_loading_the_saved_codes_and_searching_gives_the_same_lists(finished):

@@ -82,7 +82,8 @@ class _Narrator:
 
     @staticmethod
     def _line(progress: dict[str, Any]) -> str:
-        if progress.get("stage") != "training":
+        stage = progress.get("stage")
+        if stage not in ("training", "tuning"):
             return str(progress.get("message", ""))
         metric = f", validation ndcg@20 {progress['valid_ndcg@20']:.4f}" if "valid_ndcg@20" in progress else ""
-        return f"training, epoch {progress.get('epoch', 1)} of at most {progress.get('epochs', '?')}{metric}"
+        return f"{stage}, epoch {progress.get('epoch', 1)} of at most {progress.get('epochs', '?')}{metric}"

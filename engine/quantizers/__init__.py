@@ -9,7 +9,14 @@ from pydantic import ValidationError
 
 from engine.errors import FewbitsError, unknown
 from engine.quantizers.base import Quantizer
+from engine.quantizers.dpq import DPQ
 from engine.quantizers.float import Float16, Float32
+from engine.quantizers.hashgnn import HashGNN
+from engine.quantizers.hqgnn import HQGNN
+from engine.quantizers.l2qgcn import L2QGCN
+from engine.quantizers.mgqe import MGQE
+from engine.quantizers.product import Opq, Pq
+from engine.quantizers.rotation import Itq, Lsh, Rabitq
 from engine.quantizers.sign import Sign
 from engine.quantizers.uniform import Uniform
 from engine.spec import RunSpec
@@ -21,6 +28,16 @@ REGISTRY: dict[str, type[Quantizer]] = {
     "float16": Float16,
     "uniform": Uniform,
     "sign": Sign,
+    "lsh": Lsh,
+    "itq": Itq,
+    "rabitq": Rabitq,
+    "pq": Pq,
+    "opq": Opq,
+    "hqgnn": HQGNN,
+    "l2qgcn": L2QGCN,
+    "hashgnn": HashGNN,
+    "dpq": DPQ,
+    "mgqe": MGQE,
 }
 
 
@@ -38,7 +55,7 @@ def create(spec: RunSpec) -> Quantizer:
         As `resolve`.
     """
     method, options = _checked(spec)
-    return method(spec.bits, options)
+    return method(spec.bits, options, spec.model.seed)
 
 
 def resolve(spec: RunSpec) -> RunSpec:

@@ -1,0 +1,250 @@
+"""DPQ: product codes learned end to end; the basis of MGQE.
+
+Chen, Li, Sun, "Differentiable Product Quantization for End-to-End Embedding Compression",
+https://arxiv.org/abs/1908.09756. Quantized: with MF the embedding table itself, as in the paper; with a graph encoder
+its pooled output, because propagated vectors are what is served (ours). A row x is cut into M parts Q(j), each of
+which becomes the number c of one of K centroids; its value is the concatenation of V(j)[c].
+
+- (paper) ``sx``: response r_k = ⟨Q(j), Key(j)_k⟩, softmax with a hard forward and a soft backward.
+- (paper) ``vq``: r_k = -‖Q(j) - V(j)_k‖², straight-through to Q, codebook loss ‖V_c - sg(Q)‖² of weight 1 and a
+  commitment of weight 0.25, both relative to the mean square of the vectors (ours), so that they mean the same at any
+  size.
+- (paper) batch norm of the response, no scale or shift, channel = k, statistics over rows × M; codes are made again in
+  evaluation mode at the end. Off by default (ours): it moves every code away from its nearest centroid at the start.
+- (ours) V and Key start by k-means on the checkpoint, users and items apart; centroids that three batches did not use
+  move to a random row in the first half; ``direct``: V also gets the ranking's gradient under vq, not the codebook
+  loss alone; ``scale=row``: directions are coded, the length is a float16 a row, as in
+  `engine.quantizers.product`; ``rotate=opq`` turns the model first.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal, cast
+
+import numpy as np
+from pydantic import Field
+
+from engine.codes import Book, ProductCodes
+from engine.quantizers import product
+from engine.quantizers.base import as_matrix
+from engine.quantizers.kmeans import check_subspaces, kmeans_books
+from engine.quantizers.product import MOST, learned_rotation
+from engine.quantizers.response import BatchNorm, chosen, first_keys, responses
+from engine.quantizers.trained import Batch, TrainedQuantizer, TuningOptions, tensor, through
+from engine.quantizers.uniform import importance
+
+ROUNDS = 15
+COMMITMENT = 0.25
+PROBES = 3
+HEADROOM = 4.0
+
+
+class ProductOptions(TuningOptions):
+    """The options of learned product codes."""
+
+    subspaces: int = Field(8, ge=1, le=1024, description="M, the codes of a vector; divides its dimensions")
+    variant: Literal["vq", "sx"] = Field("vq", description="code by the nearest centroid, or by softmax over keys")
+    batch_norm: bool = Field(False, description="normalise responses over the batch before choosing (the paper's)")
+    direct: bool = Field(True, description="ours: under vq the ranking also moves the centroids")
+    scale: Literal["row", "none"] = Field(
+        "row", description="ours: a float16 a row for its length, directions are coded; none: the paper's codes alone"
+    )
+    rotate: Literal["opq", "none"] = Field(
+        "opq", description="ours: turn the model first so that parts are alike (OPQ); none: as it is"
+    )
+
+
+class DPQ(TrainedQuantizer):
+    """Learned product codes."""
+
+    name = "dpq"
+    title = "DPQ"
+    explanation = (
+        "Cuts each vector into parts and keeps the number of a learned centroid for each, tuned end to end. "
+        "Searched by look-up tables: fewer than one bit a dimension is possible."
+    )
+    link = "https://arxiv.org/abs/1908.09756"
+    bits = (8, 4)
+
+    class Options(ProductOptions):
+        """The options of `DPQ`."""
+
+    def __init__(self, bits: int, options: Any, seed: int = 0) -> None:
+        super().__init__(bits, options, seed)
+        self.training, self._extra = False, cast(Any, 0.0)
+        self._sizes: np.ndarray | None = None
+
+    def start(self, tables: Mapping[str, Sequence[np.ndarray]], counts: Mapping[str, np.ndarray]) -> None:
+        import torch
+
+        self.state = {}
+        for table, layers in tables.items():
+            x = as_matrix(self.vectors(layers, table), table)
+            sizes, self._sizes = np.linalg.norm(x, axis=1, keepdims=True), None
+            self.state[f"unit.{table}"] = torch.tensor(HEADROOM * float(sizes.max(initial=0)) or 1.0)
+            if self.options.scale == "row":
+                x = x / np.maximum(sizes, np.finfo(np.float32).tiny)
+                self._sizes = np.square(sizes[:, 0], dtype=np.float64)
+            self.state[f"spread.{table}"] = torch.tensor(float(np.square(x).mean()) if x.size else 1.0)
+            rng = np.random.default_rng([self.seed, 4])
+            for name, array in self._books(x, table, counts[table], rng).items():
+                self.state[name] = torch.from_numpy(array)
+                if self.options.variant == "sx" and name.startswith("value"):  # ⟨Q, Key⟩ ranks centroids by nearness
+                    self.state[name.replace("value", "key")] = torch.from_numpy(first_keys(array, x))
+            if self.options.batch_norm:
+                for group, rows in self._groups(table, None, len(x)):
+                    self._norm(table, group).measure(self._response(tensor(x[rows]), table, group))
+
+    def rotation(self, items: Sequence[np.ndarray]) -> np.ndarray | None:
+        if self.options.rotate == "none":
+            return None
+        matrix = as_matrix(sum(items[1:], items[0]) / len(items), "item")
+        return learned_rotation(matrix, self._published(), 1 << self.width, np.random.default_rng(self.seed))
+
+    def _published(self) -> product.ProductOptions:
+        """Return the options of the untrained product codes that tuning starts from."""
+        return product.ProductOptions(subspaces=self.options.subspaces, scale=self.options.scale, weights="norm")
+
+    def _books(self, x: np.ndarray, table: str, counts: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Return the first centroids of a table, float32 [M, K, w]; `MGQE` has two groups of rows."""
+        check_subspaces(x.shape[1], self.options.subspaces)
+        weights = self._weights(x, table)
+        return {f"value.{table}.0": kmeans_books(x, self.options.subspaces, 1 << self.width, ROUNDS, rng, weights)}
+
+    def _weights(self, x: np.ndarray, table: str) -> np.ndarray | None:
+        """Return how much each row counts in k-means: long items fill the lists, users count alike."""
+        return importance(x, table) if self._sizes is None else self._sizes if table == "item" else None
+
+    @property
+    def learned(self) -> tuple[str, ...]:  # type: ignore[override]
+        return tuple(name for name in self.state if name.startswith(("value", "key")))
+
+    def _groups(self, table: str, rows: Any, n: int) -> Iterator[tuple[int, Any]]:
+        """Yield each group with its places among the rows (a slice or int64)."""
+        yield 0, slice(0, n)
+
+    def _value(self, table: str, group: int) -> Any:
+        """Return the centroids of a group, [M, K, w]."""
+        return self.state[f"value.{table}.{group}"]
+
+    def _response(self, x: Any, table: str, group: int) -> Iterator[Any]:
+        """Yield responses [m, M, K] of a few rows at a time."""
+        key = self.state.get(f"key.{table}.{group}") if self.options.variant == "sx" else None
+        value = self._value(table, group)
+        key = None if key is None else key[:, : value.shape[1]]
+        yield from responses(x.reshape(len(x), value.shape[0], -1), value, key)
+
+    def _norm(self, table: str, group: int) -> BatchNorm:
+        return BatchNorm(self.state, f"norm.{table}.{group}")
+
+    def readout(self, layers: Sequence[Any], table: str, rows: Any = None) -> Any:
+        x, size = self._directions(tensor(self.vectors(layers, table)))
+        values, _ = self._coded(x, table, rows)
+        return values if size is None else values * self._scale(x, size, values, table)[1]
+
+    def _directions(self, x: Any) -> tuple[Any, Any]:
+        """Return what is coded, and the lengths [n, 1] that were taken out (None: nothing was)."""
+        if self.options.scale == "none":
+            return x, None
+        size = x.norm(dim=1, keepdim=True)
+        return x / size.clamp(min=np.finfo(np.float32).tiny), size
+
+    def _scale(self, x: Any, size: Any, values: Any, table: str) -> tuple[Any, Any]:
+        """Return the row scale as stored and what the values are multiplied with, [n, 1]: |x| / ⟨x/|x|, v⟩."""
+        unit = self.state[f"unit.{table}"]
+        scale = size / (x * values).sum(1, keepdim=True).detach().clamp(min=1 / MOST)
+        stored = (scale.detach() / unit).clamp(max=1).half()
+        return stored, through(scale, stored.float() * unit)
+
+    def _coded(self, x: Any, table: str, rows: Any) -> tuple[Any, list[tuple[int, Any, Any]]]:
+        """Return the values of rows [m, d], and each group with its places and codes [·, M]."""
+        out, coded = x, []
+        for group, places in self._groups(table, rows, len(x)):
+            if len(part := x[places]):
+                values, codes = self._decoded(part, table, group)
+                out = values if isinstance(places, slice) else out.index_copy(0, places, values)
+                coded.append((group, places, codes))
+        return out, coded
+
+    def _decoded(self, x: Any, table: str, group: int) -> tuple[Any, Any]:
+        """Return values [m, d] and codes [m, M] of rows: hard forward; the variant's gradient backward."""
+        import torch
+
+        value = self._value(table, group)
+        subspaces, _, width = value.shape
+        norm = self._norm(table, group) if self.options.batch_norm else None
+        soft = self.options.variant == "sx" and x.requires_grad
+        codes, blend = chosen(self._response(x, table, group), norm, self.training, value.detach() if soft else None)
+        picked = value[torch.arange(subspaces), codes]  # [m, M, w]
+        if soft:
+            return (picked + (blend - blend.detach())).reshape(x.shape), codes  # adds 0 forward
+        parts = x.reshape(len(x), subspaces, width)
+        if self.training and self.options.variant == "vq":
+            pull = (picked - parts.detach()).square().mean() + COMMITMENT * (picked.detach() - parts).square().mean()
+            self._extra = self._extra + pull / self.state[f"spread.{table}"]
+        carried = picked if self.options.direct else picked.detach()
+        return (carried + (parts - parts.detach())).reshape(x.shape), codes
+
+    def rows(self, users: Sequence[Any], items: Sequence[Any], batch: Batch) -> tuple[Any, Any, Any]:
+        """Return what is scored of a batch, normalised by the batch's own statistics."""
+        self.training, self._extra = True, 0.0
+        try:
+            return super().rows(users, items, batch)
+        finally:
+            self.training = False
+
+    def extra_loss(self) -> Any:
+        return self._extra
+
+    def on_epoch(self, draw: Callable[[], tuple[Any, Any, Batch]], loss: Callable[..., Any], progress: float) -> None:
+        """Move unused centroids to random rows in the first half, and note how evenly codes are used."""
+        import torch
+
+        used: dict[tuple[str, int], list[Any]] = {}
+        with torch.no_grad():
+            for _ in range(PROBES):
+                users, items, batch = draw()
+                tables = {"user": (users, batch.users), "item": (items, batch.items)}
+                for table, (layers, rows) in tables.items():
+                    x, _ = self._directions(tensor(self.vectors(layers, table)))
+                    for group, places, codes in self._coded(x, table, rows)[1]:
+                        used.setdefault((table, group), []).append((x[places], codes))
+            for (table, group), seen in used.items():
+                value = self._value(table, group)
+                codes = torch.cat([c for _, c in seen])
+                counts = torch.stack([torch.bincount(c, minlength=value.shape[1]) for c in codes.T])  # [M, K]
+                share = counts / len(codes)
+                self.state[f"perplexity.{table}.{group}"] = torch.exp(-torch.xlogy(share, share).sum(1))
+                if progress < 0.5:
+                    self._reseed(value, counts == 0, seen[-1][0], batch.generator)
+
+    def _reseed(self, value: Any, dead: Any, x: Any, generator: Any) -> None:
+        """Move the dead centroids, bool [M, K], to the parts of random rows of x [m, d]."""
+        import torch
+
+        parts = x.reshape(len(x), value.shape[0], -1)
+        subspace, number = dead.nonzero(as_tuple=True)
+        rows = torch.randint(0, len(x), (len(subspace),), generator=generator)
+        value.data[subspace, number] = parts[rows, subspace]
+
+    def codes(self, layers: Sequence[Any], table: str) -> ProductCodes:
+        """Return the codes that `readout` decodes to outside of training."""
+        import torch
+
+        as_matrix(self.vectors(layers, table), table)
+        with torch.no_grad():
+            x, size = self._directions(tensor(self.vectors([tensor(y) for y in layers], table)))
+            values, coded = self._coded(x, table, None)
+            scale = None if size is None else self._scale(x, size, values, table)[0][:, 0].numpy()
+        books = [Book(np.ascontiguousarray(self._value(table, g).detach().numpy())) for g in self._all_groups()]
+        q = np.zeros((len(x), max(book.subspaces for book in books)), np.uint8)
+        for _, places, codes in coded:
+            q[places, : codes.shape[1]] = codes.numpy()
+        unit = 1.0 if scale is None else float(self.state[f"unit.{table}"])
+        return ProductCodes(q, tuple(books), **self._flags(table), row_scale=scale, unit=unit)
+
+    def _all_groups(self) -> range:
+        return range(1)
+
+    def _flags(self, table: str) -> dict[str, Any]:
+        """Return which rows are the tail's, and whether centroids are shared."""
+        return {}

@@ -1,0 +1,223 @@
+"""Tuning a quantizer: the model's vectors and the method's own state learn together, through the codes.
+
+The loss is a mix (1 - distill) · ranking + distill · distillation + whatever the method adds:
+
+- ranking: the model's loss (softmax or BPR) on the read-out codes, as while training;
+- distillation (ours): cross-entropy between the full-precision model's distribution over sampled items and that of
+  the codes, softmax(⟨u/‖u‖, i⟩ / T). It is taken on inner products, as they are served, so item scales learn too.
+
+What learns is either the embeddings, through the graph as in the papers, or the pooled vectors themselves (ours: a
+third of the time, no propagation in a step). An epoch here is STEPS steps, after which the codes of both tables are
+made, packed, searched and validated as they would be served. The last epoch is kept: the learning rate has fallen to 0
+by then, and the validation's noise (5,000 users) is larger than what the best of several epochs gains. Where the last
+is worse than the start, the best is kept, and where that is worse too, the start.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine import encoders, quantizers
+from engine.errors import FewbitsError
+from engine.quantizers.trained import Batch, TrainedQuantizer
+from engine.spec import ModelSpec, RunSpec
+from engine.training import loop, losses
+from engine.training.checkpoints import Checkpoint, cached, digest
+from engine.training.loop import Report, Trained
+from engine.training.losses import distillation
+from engine.training.rules import settled
+from engine.training.trainer import valid_ndcg
+
+TUNER = 1
+"""Raise it whenever the same specification would tune to other codes."""
+STEPS = 100
+"""Steps of an epoch of tuning."""
+BATCH = 2048
+
+
+def tune(root: Path, spec: RunSpec, split: Any, checkpoint: Checkpoint, report: Report) -> tuple[Any, Any, Checkpoint]:
+    """Return layers, quantizer and folder of a run whose method trains: stored where it is whole, else tuned now.
+
+    Raises
+    ------
+    FewbitsError
+        What `loop.run` and the method raise, and a disk that refuses.
+    """
+    encoder = encoders.create(spec.model, split)
+    quantizer = quantizers.create(spec)
+    assert isinstance(quantizer, TrainedQuantizer)
+    own = spec.model_copy(update={"query_bits": ()}).canonical()  # how it is served changes nothing in what is learned
+    about = {"spec": spec.model_dump(mode="json"), "dataset": split.dataset, "checkpoint": checkpoint.key}
+    make = partial(_tuned, spec, split, encoder, quantizer, checkpoint, report)
+    key = "tuned-" + digest(f"{TUNER}|{checkpoint.key}|{own}")
+    result = cached(root, key, about, make)
+    state = {k.removeprefix("quantizer/"): v for k, v in result.arrays.items() if k.startswith("quantizer/")}
+    quantizer.load(state)
+    parameters = {k.removeprefix("model/"): v for k, v in result.arrays.items() if k.startswith("model/")}
+    layers = [parameters["pooled"]] if "pooled" in parameters else encoder.layers(parameters)
+    return layers, quantizer, result
+
+
+def _tuned(
+    spec: RunSpec, split: Any, encoder: Any, quantizer: Any, checkpoint: Checkpoint, report: Report, resume: Path
+) -> Trained:
+    """Tune from a checkpoint and return the best arrays."""
+    options, model = quantizer.options, spec.model
+    loss = model.loss if options.loss == "model" else options.loss
+    model = settled(model.model_copy(update={"loss": loss}), split)
+    parameters = dict(checkpoint.arrays)
+    if options.start == "scratch":
+        parameters = encoder.start(np.random.default_rng([model.seed, 0]))
+    layers = encoder.layers(parameters)
+    if (turn := quantizer.rotation(split.tables(layers)["item"])) is not None:
+        parameters, layers = _turned(encoder, parameters, layers, turn, options.tune == "vectors")
+    if options.tune == "vectors" and not quantizer.layered:
+        parameters = {"pooled": sum(layers[1:], layers[0].copy()) / np.float32(len(layers))}
+    quantizer.start(split.tables(layers), split.counts())
+    teacher = encoder.layers(checkpoint.arrays)
+    teacher = sum(teacher[1:], teacher[0].copy()) / np.float32(len(teacher))
+    steps = _TuningSteps(model, split, encoder, quantizer, parameters, teacher)
+    if not options.steps:
+        return Trained(steps.arrays(), 0.0, 0)
+    start, before = steps.arrays(), steps.metric()
+    trained = loop.run(steps, -(-options.steps // STEPS), options.steps, report, resume)
+    history = [{"epoch": 0, loop.METRIC: before, "seconds": 0.0}, *trained.history]
+    if history[-1][loop.METRIC] >= before:
+        return Trained(steps.arrays(), trained.train_s, len(trained.history), history)
+    if trained.history[trained.best_epoch - 1][loop.METRIC] >= before:
+        return Trained(trained.arrays, trained.train_s, trained.best_epoch, history)
+    return Trained(start, trained.train_s, 0, history)
+
+
+def _turned(
+    encoder: Any, parameters: dict[str, np.ndarray], layers: list[np.ndarray], turn: np.ndarray, vectors: bool
+) -> tuple[dict[str, np.ndarray], list[np.ndarray]]:
+    """Return parameters and layers turned by an orthogonal map [d, d]: no inner product changes."""
+    turned = [np.ascontiguousarray(layer @ turn, np.float32) for layer in layers]
+    if vectors:
+        return parameters, turned
+    if not encoder.linear:
+        raise FewbitsError(
+            f"{encoder.name} is not linear, its embeddings cannot be turned: choose rotate=none or tune=vectors"
+        )
+    return {**parameters, "embeddings": turned[0]}, turned
+
+
+class _TuningSteps(loop.Steps):
+    """Gradient steps of a model's parameters and a quantizer's state."""
+
+    def __init__(
+        self,
+        model: ModelSpec,
+        split: Any,
+        encoder: Any,
+        quantizer: TrainedQuantizer,
+        parameters: Mapping[str, np.ndarray],
+        teacher: np.ndarray,
+    ) -> None:
+        state = quantizer.dump()
+        start = {f"model/{k}": v for k, v in parameters.items()}
+        start |= {f"quantizer/{k}": state[k] for k in state if k in quantizer.learned}
+        rates = {f"quantizer/{k}": rate for k, rate in quantizer.rates.items()}
+        super().__init__(start, quantizer.options.lr, True, np.random.default_rng([model.seed, 2]), rates)
+        self.model, self.split, self.encoder, self.quantizer = model, split, encoder, quantizer
+        self.loss = losses.create(model, split)
+        self.users, self.items = split.train.users().astype(np.int64), split.train.items.astype(np.int64)
+        self.teacher = self.torch.from_numpy(teacher).to(self.device)
+        scale = float(np.linalg.norm(teacher[self.items + split.n_users], axis=1).mean())
+        self.temperature = model.temperature * scale  # of inner products with unit users: what the cosine's is worth
+        self._bind()
+
+    def _bind(self) -> None:
+        """Let the quantizer's learned state be the parameters themselves."""
+        for name in self.quantizer.state:
+            key = f"quantizer/{name}"
+            state = self.quantizer.state
+            state[name] = self.parameters[key] if key in self.parameters else state[name].to(self.device)
+
+    def extra(self) -> dict[str, np.ndarray]:
+        return {f"quantizer/{k}": v for k, v in self.quantizer.dump().items() if k not in self.quantizer.learned}
+
+    def restore_extra(self, arrays: Mapping[str, np.ndarray]) -> None:
+        for key, value in arrays.items():
+            self.quantizer.state[key.removeprefix("quantizer/")] = self.torch.from_numpy(value).to(self.device)
+
+    def epoch(self, number: int) -> Iterator[tuple[int, int, Callable[[float], float]]]:
+        progress = (number - 1) * STEPS / self.quantizer.options.steps
+        self.quantizer.on_epoch(lambda: self._draw(progress), self._ranking_twice, progress)
+        steps = min(STEPS, self.quantizer.options.steps - (number - 1) * STEPS)
+        for step in range(1, steps + 1):
+            yield step, steps, self._take
+
+    def _take(self, progress: float) -> float:
+        users, items, batch = self._draw(progress)
+        scored = self.quantizer.rows(users, items, batch)
+        share = self.quantizer.options.distill
+        loss = self.quantizer.extra_loss()
+        if share < 1 and not self.quantizer.ranks_itself:
+            loss = loss + (1 - share) * self.loss(*scored)
+        if share > 0:
+            loss = loss + share * self._distillation(scored, batch)
+        self.quantizer.before_backward(users, items, batch)
+        return self.descend(loss, progress)
+
+    def _draw(self, progress: float) -> tuple[list[Any], list[Any], Batch]:
+        """Return user layers, item layers and the batch of a random step."""
+        torch, take = self.torch, self.torch.nn.functional.embedding
+        pairs = self.rng.integers(0, len(self.items), BATCH)
+        negatives = self.loss.negatives(self.users[pairs], self.rng)
+        users, user_at = np.unique(self.users[pairs], return_inverse=True)
+        items, item_at = np.unique(np.concatenate([self.items[pairs], negatives]), return_inverse=True)
+        generator = torch.Generator().manual_seed(int(self.rng.integers(2**62)))
+        index = [torch.from_numpy(x).to(self.device) for x in (users, items, user_at, item_at)]
+        batch = Batch(index[0], index[1], index[2], index[3][:BATCH], index[3][BATCH:], progress, generator)
+        nodes = torch.cat([index[0], index[1] + self.split.n_users])
+        parts = [take(nodes, x).split([len(users), len(items)]) for x in self._layers()]
+        return [user for user, _ in parts], [item for _, item in parts], batch
+
+    def _layers(self) -> list[Any]:
+        parameters = {k.removeprefix("model/"): p for k, p in self.parameters.items() if k.startswith("model/")}
+        if "pooled" in parameters:
+            return [parameters["pooled"]]
+        return self.encoder.forward(parameters) if self.quantizer.layered else [self.encoder.pooled(parameters)]
+
+    def _distillation(self, scored: tuple[Any, Any, Any], batch: Batch) -> Any:
+        """Return the cross-entropy with the full-precision model over the negatives, of each user once."""
+        take, torch = self.torch.nn.functional.embedding, self.torch
+        users, _, negatives = scored
+        first = torch.zeros_like(batch.users).scatter_(
+            0, batch.user_at, torch.arange(len(batch.user_at), device=self.device)
+        )
+        with torch.no_grad():
+            taught = torch.nn.functional.normalize(take(batch.users, self.teacher), dim=1)
+            items = take(batch.items[batch.negative_at] + self.split.n_users, self.teacher)
+            sizes = negatives.norm(dim=1).mean().clamp(min=np.finfo(np.float32).tiny)
+            alike = items.norm(dim=1).mean() / sizes  # codes without a scale have lengths of their own
+        return distillation(take(first, users), negatives * alike, taught, items, self.temperature)
+
+    def _ranking_twice(self, users: Any, positives: Any, negatives: Any) -> Any:
+        return self.loss.plain(users, positives, negatives)
+
+    def metric(self) -> float:
+        arrays = {
+            k.removeprefix("model/"): p.detach().cpu().numpy()
+            for k, p in self.parameters.items()
+            if k.startswith("model/")
+        }
+        layers = [arrays["pooled"]] if "pooled" in arrays else self.encoder.layers(arrays)
+        return served_ndcg(self.split, self.quantizer, layers)
+
+
+def served_ndcg(split: Any, quantizer: TrainedQuantizer, layers: list[np.ndarray]) -> float:
+    """Return the validation ndcg@20 of the packed codes, queried as they are tuned for: own or float32 users."""
+    tables = split.tables(layers)
+    if quantizer.options.users == "float32":
+        vectors = np.ascontiguousarray(quantizer.vectors(tables["user"], "user"), np.float32)
+        return valid_ndcg(split, quantizer.codes(tables["item"], "item"), lambda _index, users: vectors[users])
+    codes = quantizer.codes(tables["user"], "user")
+    return valid_ndcg(
+        split, quantizer.codes(tables["item"], "item"), lambda index, users: index.pack_queries(codes.rows(users))
+    )

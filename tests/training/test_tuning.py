@@ -1,0 +1,146 @@
+"""Tuning a quantizer: better than untrained, twice the same, and the same again after a kill."""
+
+import numpy as np
+import pytest
+
+from engine import encoders, quantizers
+from engine.data.split import load_split
+from engine.errors import FewbitsError
+from engine.spec import ModelSpec, RunSpec
+from engine.training import tuning
+from engine.training.checkpoints import obtain
+from engine.training.losses import distillation
+from engine.training.tuning import served_ndcg, tune
+
+TRAINED = [name for name, method in quantizers.REGISTRY.items() if method.trained]
+FAST = {"steps": 120, "lr": 0.003}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("tuning")
+
+
+@pytest.fixture(scope="module")
+def demo(root):
+    return load_split("demo", root)
+
+
+@pytest.fixture(autouse=True)
+def small_steps(monkeypatch):
+    """Fewer rows a step than on real data: the demo set is small."""
+    monkeypatch.setattr(tuning, "BATCH", 256)
+
+
+def quiet(**_fields):
+    """Report to nobody."""
+
+
+def spec_of(name, loss="softmax", bits=None, **options):
+    model = ModelSpec(dim=16, layers=1, epochs=4, negatives=256, loss=loss)
+    width = bits or quantizers.REGISTRY[name].bits[-1]
+    return quantizers.resolve(
+        RunSpec(dataset="demo", quantizer=name, bits=width, model=model, options={**FAST, **options})
+    )
+
+
+def tuned(root, demo, spec, report=quiet):
+    return tune(root, spec, demo, obtain(root, spec.model, demo, quiet), report)
+
+
+def untrained(root, demo, spec):
+    """Return the validation ndcg@20 of the method before its first step."""
+    layers, quantizer, _ = tuned(root, demo, spec.model_copy(update={"options": {**spec.options, "steps": 0}}))
+    return served_ndcg(demo, quantizer, layers)
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_every_method_learns_codes_from_a_random_start(root, demo, name):
+    spec = spec_of(name, start="scratch", lr=0.02, steps=200)
+    layers, quantizer, result = tuned(root, demo, spec)
+    history = result.meta["history"]
+    assert history[-1]["loss"] < 0.97 * history[1]["loss"]
+    assert served_ndcg(demo, quantizer, layers) > 0.05 > 10 * untrained(root, demo, spec)
+
+
+@pytest.mark.parametrize("loss", ["softmax", "bpr"])
+@pytest.mark.parametrize("name", TRAINED)
+def test_every_method_is_tuned_through_the_graph_as_in_its_paper_under_both_losses(root, demo, name, loss):
+    spec = spec_of(name, tune="graph", distill=0.0, loss=loss, steps=20)
+    _, _, result = tuned(root, demo, spec)
+    assert np.isfinite(result.meta["history"][-1]["loss"])
+    assert result.arrays["model/embeddings"].shape == (demo.n_users + demo.n_items, 16)
+
+
+def test_codes_that_get_worse_while_tuning_are_left_where_they_started(root, demo):
+    spec = spec_of("hqgnn", bits=8, lr=1.0, steps=20)
+    layers, quantizer, result = tuned(root, demo, spec)
+    assert result.meta["best_epoch"] == 0 and len(result.meta["history"]) == 2
+    assert served_ndcg(demo, quantizer, layers) == untrained(root, demo, spec)
+
+
+class Killed(Exception):
+    """Stands for a process that ends in the middle."""
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_tuning_that_was_killed_goes_on_and_ends_with_the_same_codes(root, demo, name, tmp_path):
+    spec = spec_of(name)
+    layers, quantizer, _ = tuned(root, demo, spec)
+
+    def dies_in_the_second_epoch(**fields):
+        if fields["epoch"] == 2:
+            raise Killed
+
+    (tmp_path / "cache").mkdir()
+    checkpoint, epochs = obtain(root, spec.model, demo, quiet), []
+    with pytest.raises(Killed):
+        tune(tmp_path, spec, demo, checkpoint, dies_in_the_second_epoch)
+    again, same, result = tune(tmp_path, spec, demo, checkpoint, lambda **f: epochs.append(f["epoch"]))
+    assert set(epochs) == {2}, "the first epoch was kept"
+    assert not result.reused and not (result.folder / "resume.safetensors").exists()
+    for table, rows in demo.tables(layers).items():
+        one, two = quantizer.codes(rows, table), same.codes(demo.tables(again)[table], table)
+        np.testing.assert_array_equal(one.decode(), two.decode())
+
+
+def test_equal_runs_share_one_tuning_whatever_they_are_served_with(root, demo):
+    spec = spec_of("hqgnn", bits=4)
+    first = tuned(root, demo, spec)[2]
+    second = tuned(root, demo, spec.model_copy(update={"query_bits": (32,)}))[2]
+    assert second.reused and second.key == first.key
+    assert tuned(root, demo, spec_of("hqgnn", bits=4, estimator="ste"))[2].key != first.key
+
+
+def test_turning_the_model_changes_no_score_and_is_refused_where_it_would(root, demo):
+    spec = spec_of("hqgnn", bits=8, tune="graph", steps=0)
+    layers, _, _ = tuned(root, demo, spec)
+    before = encoders.create(spec.model, demo).layers(obtain(root, spec.model, demo, quiet).arrays)
+    assert not np.allclose(layers[0], before[0], atol=1e-3)
+    np.testing.assert_allclose(layers[0][:50] @ layers[0].T, before[0][:50] @ before[0].T, atol=1e-4)
+    ngcf = spec.model_copy(update={"model": spec.model.model_copy(update={"encoder": "ngcf"})})
+    with pytest.raises(FewbitsError, match="rotate=none or tune=vectors"):
+        tuned(root, demo, ngcf)
+
+
+def test_a_tuning_that_diverges_stops_with_epoch_and_advice(root, demo, monkeypatch):
+    monkeypatch.setattr(tuning, "distillation", lambda users, *_: users.sum() * np.nan)
+    with pytest.raises(FewbitsError, match="loss became nan in epoch 1, step 1 of 100 .*smaller one"):
+        tuned(root, demo, spec_of("hqgnn", lr=0.002))
+
+
+def test_distillation_has_the_value_and_gradients_of_plain_torch():
+    import torch
+    from torch.nn import functional
+
+    torch.manual_seed(0)
+    users, items, taught, known = (torch.randn(n, 5) for n in (7, 9, 7, 9))
+    ours, plain = ([x.clone().requires_grad_() for x in (users, items)] for _ in range(2))
+    value = distillation(*ours, taught, known, 0.5)
+    logits = functional.normalize(plain[0], dim=1) @ plain[1].T / 0.5
+    expected = functional.cross_entropy(logits, (taught @ known.T / 0.5).softmax(1))
+    (2 * value).backward()
+    (2 * expected).backward()
+    torch.testing.assert_close(value, expected)
+    for a, b in zip(ours, plain, strict=True):
+        torch.testing.assert_close(a.grad, b.grad, atol=1e-6, rtol=1e-4)
