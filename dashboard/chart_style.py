@@ -8,23 +8,22 @@ import plotly.graph_objects as go
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#C48600", "#3D9BD6", "#8C6BB1")
 """After Okabe and Ito's colour-blind-safe set; orange and sky blue are darkened for a contrast of 3 on white."""
-SYMBOLS = (
-    "circle",
-    "triangle-up",
-    "cross",
-    "star",
-    "pentagon",
-    "hexagram",
-    "triangle-down",
-    "x",
-    "hourglass",
-    "bowtie",
-    "hexagon",
-)
 GREY = "#888888"
-FIXED = {"float32": (GREY, "square"), "float16": (GREY, "diamond")}
-ORDER = ("uniform", "sign", "itq", "rabitq", "lsh", "pq", "opq", "hqgnn", "l2qgcn", "hashgnn", "dpq", "mgqe")
-"""Methods keep colour and symbol, whichever others are there; unlisted ones follow by the sum of their letters."""
+STYLES = {
+    "float32": (GREY, "square"), "float16": (GREY, "diamond"),
+    "uniform": ("#0072B2", "circle"), "sign": ("#D55E00", "triangle-up"), "lsh": ("#CC79A7", "hourglass"),
+    "itq": ("#8C6BB1", "triangle-down"), "rabitq": ("#009E73", "cross"), "pq": ("#009E73", "triangle-left"),
+    "opq": ("#C48600", "hexagon"), "hqgnn": ("#C48600", "star"), "l2qgcn": ("#D55E00", "bowtie"),
+    "hashgnn": ("#3D9BD6", "diamond-tall"), "dpq": ("#8C6BB1", "x"), "mgqe": ("#3D9BD6", "star-diamond"),
+}  # fmt: skip
+"""Method → colour and symbol, kept whichever others are there, in the order of legends.
+
+Each has a symbol of its own, so that colour is never the only difference. Where two symbols have a like outline (two
+triangles, two stars), the colours are far apart in normal and in colour-blind eyes: no other assignment of these
+symbols to the palette that we searched keeps them further apart (`tests/dashboard/test_chart_style.py` measures it).
+"""
+SPARE = ("pentagon", "hexagram", "triangle-right", "diamond-wide", "star-square")
+"""Symbols of methods that are not listed."""
 STATIC = {"displayModeBar": False}
 """Plotly's configuration for all charts: no tool bar, since there is nothing to zoom."""
 TICKS = 12
@@ -33,15 +32,13 @@ TICKS = 12
 
 def style(quantizer: str) -> tuple[str, str]:
     """Return the colour and the symbol of a quantizer; colour is never the only difference."""
-    if quantizer in FIXED:
-        return FIXED[quantizer]
-    place = ORDER.index(quantizer) if quantizer in ORDER else len(ORDER) + sum(map(ord, quantizer))
-    return PALETTE[place % len(PALETTE)], SYMBOLS[place % len(SYMBOLS)]
+    place = sum(map(ord, quantizer))
+    return STYLES.get(quantizer) or (PALETTE[place % len(PALETTE)], SPARE[place % len(SPARE)])
 
 
 def rank(quantizer: str) -> tuple[int, str]:
     """Return a sort key: references first, then the known methods in their order, then others by name."""
-    order = (*FIXED, *ORDER)
+    order = list(STYLES)
     return (order.index(quantizer) if quantizer in order else len(order), quantizer)
 
 

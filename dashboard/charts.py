@@ -12,7 +12,9 @@ from dashboard.chart_style import GREY, framed, logarithmic, rank, style
 from dashboard.labels import Axis
 from engine.frontier import higher_is_better
 
-FADED = 0.45
+FADED = 0.7
+CROWDED = 40
+"""With more points than this, those off the frontier have no error bars: the bars would cover the markers."""
 NEAR = (0.12, 0.035)
 """Shares of the chart's width and height within which two labels would cover each other."""
 LABELLED = 14
@@ -47,7 +49,8 @@ def tradeoffs(
             for best in (False, True):
                 group = same[same["frontier"] == best]
                 if len(group):
-                    figure.add_trace(_markers(group, x, y, quantizer, best))
+                    bars = _error(group, y, style(quantizer)[0]) if best or not crowded(points) else None
+                    figure.add_trace(_markers(group, x, y, quantizer, best, bars))
     right = higher_is_better(x.column)
     figure.add_annotation(
         x=1 if right else 0, y=1, xref="paper", yref="paper", text="better ↗" if right else "↖ better", showarrow=False,
@@ -61,7 +64,13 @@ def tradeoffs(
     _legend(figure, points)
     figure.update_xaxes(title=x.title, **(logarithmic(points[x.column] * x.scale) if log_x else {}))
     figure.update_yaxes(title=y_title, **(logarithmic(points[y]) if log_y else {}))
-    return framed(figure, 520, -0.18)
+    entries = sum(bool(trace.showlegend is not False) for trace in figure.data)
+    return framed(figure, 520 + 8 * max(0, entries - 6), -0.18)  # a narrow screen has two or three entries in a row
+
+
+def crowded(points: pd.DataFrame) -> bool:
+    """Return whether there are so many points that only those on the frontier get error bars."""
+    return len(points) > CROWDED
 
 
 def _frontier_line(group: pd.DataFrame, x: Axis, y: str, dataset: str) -> go.Scatter:
@@ -74,7 +83,9 @@ def _frontier_line(group: pd.DataFrame, x: Axis, y: str, dataset: str) -> go.Sca
     )  # fmt: skip
 
 
-def _markers(group: pd.DataFrame, x: Axis, y: str, quantizer: str, best: bool) -> go.Scatter:
+def _markers(
+    group: pd.DataFrame, x: Axis, y: str, quantizer: str, best: bool, bars: dict[str, Any] | None
+) -> go.Scatter:
     """The points of one quantizer and query precision that are all on the frontier, or all dominated and faded."""
     color, symbol = style(quantizer)
     opened = group["queries"].iloc[0] == "own"
@@ -84,7 +95,7 @@ def _markers(group: pd.DataFrame, x: Axis, y: str, quantizer: str, best: bool) -
     }  # fmt: skip
     return go.Scatter(
         x=group[x.column] * x.scale, y=group[y], mode="markers", name=labels.name(quantizer), legendgroup=quantizer,
-        showlegend=False, marker=marker, opacity=1.0 if best else FADED, error_y=_error(group, y, color),
+        showlegend=False, marker=marker, opacity=1.0 if best else FADED, error_y=bars,
         customdata=[[r, int(b)] for r, b in zip(group["run_id"], group["query_bits"], strict=True)],
         text=[hover(row) for row in group.to_dict("records")], hovertemplate="%{text}<extra></extra>",
     )  # fmt: skip

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import streamlit as st
 
+from dashboard import labels
 from engine.errors import FewbitsError
 from engine.spec import FLOAT_BITS, RunSpec
 from engine.store import catalog, prepared, rows
@@ -65,6 +66,12 @@ def methods(kind: str) -> list[dict[str, Any]]:
     return [] if name is None else _methods(str(root()), name, kind)
 
 
+def defaults() -> labels.Defaults:
+    """Return quantizer → option → default, for labels that tell only what differs. Not to be changed: it is shared."""
+    name = snapshot()
+    return {} if name is None else _defaults(str(root()), name)
+
+
 def measurements(run_id: str) -> pd.DataFrame:
     """Return the measurement rows of one run; empty while it is not finished."""
     name = snapshot()
@@ -85,6 +92,12 @@ def _points(folder: str, name: str) -> pd.DataFrame:
 @st.cache_data(show_spinner=False, max_entries=12)
 def _methods(folder: str, name: str, kind: str) -> list[dict[str, Any]]:
     return catalog.methods(Path(folder), kind)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _defaults(folder: str, name: str) -> labels.Defaults:
+    described = _methods(folder, name, "quantizer")
+    return {m["name"]: {o["name"]: o["default"] for o in m.get("options", [])} for m in described}
 
 
 @st.cache_data(show_spinner=False, max_entries=64)

@@ -9,14 +9,14 @@ TRIGGERS = ("=", "+", "-", "@", "\t", "\r")
 LABEL = "label"
 
 
-def to_csv(points: pd.DataFrame) -> str:
+def to_csv(points: pd.DataFrame, defaults: labels.Defaults | None = None) -> str:
     """Return the points as CSV text: one row each, every column of the catalog, and first a label in plain words.
 
     Numbers are written so that reading them gives the same float again; what was not measured is empty; text (also in
     the header) that a spreadsheet could run is preceded by an apostrophe.
     """
     table = points.copy()
-    table.insert(0, LABEL, [labels.point(row) for row in points.to_dict("records")])
+    table.insert(0, LABEL, [labels.point(row, defaults) for row in points.to_dict("records")])
     for column in table.columns:
         if not pd.api.types.is_numeric_dtype(table[column]) and not pd.api.types.is_datetime64_any_dtype(table[column]):
             table[column] = table[column].map(safe)

@@ -3,8 +3,8 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import commands, data, demo, labels
-from dashboard.widgets import NEW_RUN_PAGE, QUEUE_PAGE, guarded, progress_card, sentence, state_badge, why
+from dashboard import commands, data, demo
+from dashboard.widgets import NEW_RUN_PAGE, QUEUE_PAGE, guarded, progress_card, run_name, sentence, state_badge, why
 from engine.errors import FewbitsError
 
 
@@ -35,7 +35,7 @@ def progress() -> None:
     if commands.engine_state()[0] in ("failed", "stopped"):
         st.warning("The engine is not running: start it at the foot of the side bar.", icon=":material/warning:")
     for row in running.to_dict("records"):
-        st.markdown(labels.run(row))
+        st.markdown(run_name(row))
         progress_card(row["run_id"])
     if running.empty:
         st.progress(0.0, text="Waiting for the engine to begin")
@@ -47,7 +47,7 @@ def _offer(runs: pd.DataFrame) -> None:
     for row in broken.head(3).to_dict("records"):
         with st.container(border=True):
             state_badge(row["state"])
-            st.markdown(labels.run(row))
+            st.markdown(run_name(row))
             st.caption(why(row))
     if error := st.session_state.pop("demo_error", None):
         st.error(error, icon=":material/error:")

@@ -1,9 +1,12 @@
 """Fields of the New run form: several numbers at once, a quantizer's own options, the training settings."""
 
+import math
 from typing import Any, get_args
 
 import streamlit as st
 
+from dashboard import labels
+from dashboard.widgets import plain
 from engine.spec import ModelSpec
 
 KEEP: dict[str, Any] = {"persist_state": "session"}
@@ -27,6 +30,8 @@ TRAINING = {
 """Field of ModelSpec → its name and what it does."""
 SMALLEST = 1e-6
 """Offered in place of 0 where a number must be above it."""
+EXPLAINED = 6
+"""Most methods whose explanations fit beside a field's name; more are told where they are chosen."""
 COMBINED = ("encoder", "dim", "layers", "loss", "seed")
 """Fields of ModelSpec that take several values; every other one is a training setting."""
 
@@ -52,46 +57,68 @@ def several(
 def number(text: str, kind: type) -> Any:
     """Return a text as a number of a kind, or as it is where it is none."""
     try:
-        return kind(text)
-    except ValueError:
+        value = kind(text)
+    except (ValueError, OverflowError):
         return text
+    return value if math.isfinite(value) else text
 
 
 def names(label: str, methods: list[dict[str, Any]], default: list[str], key: str, help: str) -> list[str]:
     """Draw a field for several methods, shown by their titles, and return their names."""
     titles = {m["name"]: m["title"] for m in methods}
-    explained = "\n\n".join(f"**{m['title']}**: {m['explanation']}" for m in methods)
+    if len(methods) <= EXPLAINED:
+        help = "\n\n".join([help, *(f"**{m['title']}**: {m['explanation']}" for m in methods)])
     return st.multiselect(
         label, list(titles), default=[n for n in default if n in titles], format_func=lambda n: titles[n], key=key,
-        placeholder="choose at least one", help=f"{help}\n\n{explained}", **KEEP,
+        placeholder="choose at least one", help=help, **KEEP,
     )  # fmt: skip
 
 
 def quantizer(method: dict[str, Any]) -> dict[str, list[Any]]:
-    """Explain a quantizer and return the chosen values of its own options, built from its description alone."""
-    link = f" [Reference]({method['link']})" if method.get("link") else ""
-    widths = " / ".join(map(str, method["bits"])) + (" bit" if method["bits"] == [1] else " bits")
+    """Explain a quantizer and return the chosen values of its own options, built from its description alone.
+
+    All of it is folded into one line, which tells what is not at its default: a form of 14 methods stays short.
+    """
+    link = f" [Paper]({method['link']})" if method.get("link") else ""
+    options = method["options"]
     values: dict[str, list[Any]] = {}
-    with st.container(border=True):
-        st.markdown(f"**{method['title']}** · {widths}")
-        st.caption(method["explanation"] + link)
-        if method["options"]:
-            columns = st.columns(max(2, min(4, len(method["options"]))))
-            for place, option in enumerate(method["options"]):
-                with columns[place % len(columns)]:
+    with st.expander(_summary(method), key=f"n_own_{method['name']}"):
+        st.markdown(method["explanation"] + link)
+        for first in range(0, len(options), 3):  # row by row, so that a narrow screen keeps the order
+            for column, option in zip(st.columns(3), options[first : first + 3], strict=False):
+                with column:
                     values[option["name"]] = _option(method["name"], option)
     return values
 
 
+def _summary(method: dict[str, Any]) -> str:
+    """Return a method's line: title, bit-widths, how many options it has, and those that were changed."""
+    options = method["options"]
+    changed = [labels.option_title(o["name"]) for o in options if _changed(method["name"], o)]
+    words = [f"**{method['title']}**", labels.widths(method["bits"])]
+    words += ["trained"] if method.get("trained") else []
+    words += [f"{len(options)} option{'s' if len(options) != 1 else ''}"] if options else []
+    words += [f":orange[changed: {', '.join(changed)}]"] if changed else []
+    return " · ".join(words)
+
+
+def _changed(quantizer_name: str, option: dict[str, Any]) -> bool:
+    """Return whether a field was given other values than the default; an emptied field means the default."""
+    default, values = option["default"], st.session_state.get(f"n_{quantizer_name}_{option['name']}")
+    return bool(values) and values not in ([default], [str(default)])
+
+
 def _option(quantizer_name: str, option: dict[str, Any]) -> list[Any]:
     """Return the chosen values of one option; none chosen means its default."""
-    key, label = f"n_{quantizer_name}_{option['name']}", option["name"].replace("_", " ").capitalize()
-    help = f"{(option.get('help') or label).capitalize()}. Several values make several runs."
+    key, label, default = f"n_{quantizer_name}_{option['name']}", labels.option_title(option["name"]), option["default"]
+    told = (option.get("help") or "").rstrip(".")
+    parts = [told[:1].upper() + told[1:]] if told else []
+    help = plain(". ".join([*parts, f"Default: {_yes_or_no(default)}", "Several values make several runs."]))
     if option["kind"] in ("int", "float"):
-        return several(label, [option["default"]], key, help, int if option["kind"] == "int" else float)
+        return several(label, [default], key, help, int if option["kind"] == "int" else float)
     return st.multiselect(
-        label, option.get("choices") or [False, True], default=[option["default"]], key=key, help=help,
-        placeholder=f"default: {option['default']}", format_func=_yes_or_no, **KEEP,
+        label, option.get("choices") or [False, True], default=[default], key=key, help=help,
+        placeholder=f"default: {_yes_or_no(default)}", format_func=_yes_or_no, **KEEP,
     )  # fmt: skip
 
 

@@ -15,15 +15,18 @@ FILTERS = {
 }  # fmt: skip
 """The columns that can be filtered by, and their names, in the order in which they are shown."""
 
+NAMING = ["quantizer", "bits", "encoder", "options"]
+"""The columns that a method's name is made of."""
 
-def described(points: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+
+def described(points: pd.DataFrame, runs: pd.DataFrame, defaults: labels.Defaults | None = None) -> pd.DataFrame:
     """Return the catalog's points with what the page needs beside them: checkpoint, the method's name, "queries".
 
     "queries" is "float32" where users keep their float32 vectors and "own" where they are searched at the items' bits.
     """
     table = points.merge(runs[["run_id", "checkpoint"]], on="run_id", how="left", validate="m:1")
     table["queries"] = ["float32" if bits == FLOAT_BITS else "own" for bits in table["query_bits"]]
-    table["method"] = [labels.method(row) for row in table.to_dict("records")]
+    table["method"] = [labels.method(row, defaults) for row in table[NAMING].to_dict("records")]
     return table
 
 

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,14 @@ from engine.spec import FLOAT_BITS, RunSpec
 
 NAMES = {
     "lightgcn": "LightGCN", "mf": "MF", "popularity": "Popularity", "softmax": "softmax", "bpr": "BPR",
-    "float32": "float32", "float16": "float16", "uniform": "uniform", "sign": "sign",
+    "ngcf": "NGCF", "float32": "float32", "float16": "float16", "uniform": "uniform", "sign": "sign", "lsh": "LSH",
+    "itq": "ITQ", "rabitq": "RaBitQ", "pq": "PQ", "opq": "OPQ", "hqgnn": "HQ-GNN", "l2qgcn": "L²Q-GCN",
+    "hashgnn": "HashGNN", "dpq": "DPQ", "mgqe": "MGQE",
 }  # fmt: skip
+OPTION_WORDS = {"lr": "learning rate", "l2": "L2 weight", "ema": "EMA", "ste": "STE", "gste": "GSTE", "k": "K"}
+"""Parts of options' names that are not read as they are written."""
+Defaults = Mapping[str, Mapping[str, Any]]
+"""Quantizer → its options' defaults, as the engine describes them."""
 STATES = {
     "queued": ("waiting", ":material/hourglass_empty:", "gray"),
     "running": ("running", ":material/play_circle:", "blue"),
@@ -110,7 +116,7 @@ COLUMNS = {
     "bytes_per_item": "Bytes per item", "index_bytes": "Index (bytes)", "compression": "Smaller than float32 (×)",
     "query_bytes": "User vector (bytes)", "latency_p50_us": "Latency p50 (µs)", "latency_p95_us": "Latency p95 (µs)",
     "latency_p99_us": "Latency p99 (µs)", "throughput_qps": "Throughput (queries/s)", "train_s": "Training (s)",
-    "quantize_s": "Quantizing (s)", "build_s": "Index build (s)", "users": "Users in the means",
+    "tune_s": "Tuning (s)", "quantize_s": "Quantizing (s)", "build_s": "Index build (s)", "users": "Users in the means",
 }  # fmt: skip
 
 
@@ -131,27 +137,43 @@ def axis_title(column: str) -> str:
     )
 
 
-def options_text(options: str | Mapping[str, Any] | None) -> str:
-    """Return a quantizer's own options as words: ``scale row, centred`` (a flag that is off is left out)."""
+def option_title(key: str) -> str:
+    """Return an option's name as the title of a field: ``tail_share`` → ``Tail share``, ``lr`` → ``Learning rate``."""
+    words = " ".join(OPTION_WORDS.get(part, part) for part in key.split("_"))
+    return words[:1].upper() + words[1:]
+
+
+def options_text(options: str | Mapping[str, Any] | None, defaults: Mapping[str, Any] | None = None) -> str:
+    """Return a quantizer's own options as words: ``scale table, centred, no rotation``.
+
+    Those at their default are left out; without ``defaults`` all are told, but for flags that are off.
+    """
     chosen: Mapping[str, Any] = json.loads(options) if isinstance(options, str) else options or {}
     words = []
     for key, value in chosen.items():
-        key = key.replace("_", " ")
+        name = key.replace("_", " ")
+        if (defaults or {}).get(key) == value or (value is False and not (defaults or {}).get(key)):
+            continue
         if isinstance(value, bool):
-            words += [key] if value else []
+            words.append(name if value else f"no {name}")
         else:
-            words.append(f"no {key}" if value == "none" else f"{key} {value}")
+            words.append(f"no {name}" if value == "none" else f"{name} {value}")
     return ", ".join(words)
 
 
-def method(row: Mapping[str, Any]) -> str:
-    """Return quantizer, bits and options of a run: ``uniform 4 bit, scale row``."""
+def method(row: Mapping[str, Any], defaults: Defaults | None = None) -> str:
+    """Return quantizer, bits and options of a run: ``uniform 4 bit, scale table``; see `options_text`."""
     quantizer = str(row["quantizer"])
     if row.get("encoder") == "popularity" and quantizer == "float32":
         return name("popularity").lower()  # "float32" would name a number format where there is no model to compress
     bits = "" if quantizer.endswith(str(row["bits"])) else f" {row['bits']} bit"
-    options = options_text(row.get("options"))
+    options = options_text(row.get("options"), (defaults or {}).get(quantizer))
     return name(quantizer) + bits + (f", {options}" if options else "")
+
+
+def widths(bits: Sequence[int]) -> str:
+    """Return the bit-widths that a quantizer offers: ``8 / 4 / 2 / 1 bits``."""
+    return " / ".join(map(str, bits)) + (" bit" if list(bits) == [1] else " bits")
 
 
 def queries(query_bits: int) -> str:
@@ -167,14 +189,14 @@ def model(row: Mapping[str, Any]) -> str:
     return f"{name(row['encoder'])}, {row['dim']} dimensions{layers}, {name(row['loss'])}, seed {row['seed']}"
 
 
-def run(row: Mapping[str, Any]) -> str:
+def run(row: Mapping[str, Any], defaults: Defaults | None = None) -> str:
     """Return a run in one line: data set, method, model."""
-    return f"{row['dataset']} · {method(row)} · {model(row)}"
+    return f"{row['dataset']} · {method(row, defaults)} · {model(row)}"
 
 
-def point(row: Mapping[str, Any]) -> str:
+def point(row: Mapping[str, Any], defaults: Defaults | None = None) -> str:
     """Return a point in one line: a run and how its users are searched."""
-    return f"{run(row)} · {queries(row['query_bits'])}"
+    return f"{run(row, defaults)} · {queries(row['query_bits'])}"
 
 
 def spec_row(spec: RunSpec) -> dict[str, Any]:

@@ -23,6 +23,7 @@ class Plan:
     states: Mapping[str, str]
     seconds: float
     models_to_train: int
+    quantizers_to_tune: int = 0
 
     @property
     def done(self) -> list[RunSpec]:
@@ -73,16 +74,29 @@ def make(
     sizes = {name: (i.users, i.items, i.interactions) for name in datasets if (i := registry.info(name))}
     new = [s for s in specs if states.get(s.run_id) not in (*data.WAITING, "done")]
     to_train = {sweep.model_key(s) for s in new if s.model.encoder != "popularity"} - trained
-    seconds = sweep.estimate_s(new, sizes, trained, measured_training(data.points()))
-    return Plan(specs, states, seconds, len(to_train))
+    tuned = {m["name"] for m in methods if m.get("trained")}
+    points = data.points()
+    seconds = sweep.estimate_s(new, sizes, trained, measured_training(points), tuned, measured_tuning(points))
+    return Plan(specs, states, seconds, len(to_train), sum(s.quantizer in tuned for s in new))
 
 
 def measured_training(points: pd.DataFrame) -> dict[tuple[str, str, int], float]:
     """Return (data set, encoder, dim) → the longest training seen here, in seconds."""
-    if points.empty or "train_s" not in points:
+    longest = _longest(points, "train_s", ["dataset", "encoder", "dim"])
+    return {(str(d), str(e), int(n)): s for (d, e, n), s in longest.items()}
+
+
+def measured_tuning(points: pd.DataFrame) -> dict[tuple[str, str, str, int], float]:
+    """Return (data set, quantizer, encoder, dim) → the longest tuning seen here, in seconds."""
+    longest = _longest(points, "tune_s", ["dataset", "quantizer", "encoder", "dim"])
+    return {(str(d), str(q), str(e), int(n)): s for (d, q, e, n), s in longest.items()}
+
+
+def _longest(points: pd.DataFrame, seconds: str, by: list[str]) -> dict[Any, float]:
+    if points.empty or seconds not in points:
         return {}
-    longest = points.dropna(subset=["train_s"]).groupby(["dataset", "encoder", "dim"])["train_s"].max()
-    return {(str(d), str(e), int(n)): float(s) for (d, e, n), s in longest.items() if s > 0}
+    longest = points.dropna(subset=[seconds]).groupby(by)[seconds].max()
+    return {group: float(s) for group, s in longest.items() if s > 0}
 
 
 def models(

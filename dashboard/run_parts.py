@@ -130,36 +130,49 @@ def speed(run_id: str, rows: pd.DataFrame) -> None:
         ("Bytes per item", value(rows, "bytes_per_item"), labels.number),
         ("Smaller than float32", value(rows, "compression"), lambda v: f"{v:.3g} ×"),
         ("One user's vector as searched", value(rows, "query_bytes"), labels.amount),
+        ("Tuning the quantizer", value(rows, "tune_s"), labels.duration),
         ("Quantizing", value(rows, "quantize_s"), labels.duration),
         ("Building the index", value(rows, "build_s"), labels.duration),
     ])  # fmt: skip
 
 
-def training(meta: dict[str, Any], timings: dict[str, Any]) -> None:
-    """Show the training curve of the float32 model under this run."""
-    history = pd.DataFrame(meta.get("history") or [])
+def training(meta: dict[str, Any], timings: dict[str, Any], tuning: dict[str, Any] | None = None) -> None:
+    """Show the training curve of the float32 model under this run and, where there is one, its quantizer's tuning."""
+    if tuning:
+        st.markdown("**The quantizer**")
+        words = "Trained from the float32 model on, with its codes in the loop; validation scores the codes themselves."
+        _curve(tuning, "tuning", words)
+        _facts(_effort("Tuning", tuning, timings.get("tune_s", tuning.get("train_s"))))
+        st.markdown("**The float32 model**")
+    words = (
+        "The float32 model under this run; runs with equal training settings share it. Validation uses a few training "
+        "items kept aside, never the test items."
+    )
+    _curve(meta, "training", words)
+    _facts(_effort("Training", meta, meta.get("train_s", timings.get("train_s"))))
+
+
+def _curve(record: dict[str, Any], what: str, words: str) -> None:
+    history = pd.DataFrame(record.get("history") or [])
     if history.empty:
         st.info(
-            "This run has no training curve: nothing was trained, or its checkpoint is gone from the cache.",
+            f"This run has no {what} curve: nothing was trained, or what it used is gone from the cache.",
             icon=":material/info:",
         )
-    else:
-        best = meta.get("best_epoch")
-        st.plotly_chart(
-            run_charts.training(history, best),
-            key="training",
-            config=STATIC,
-            alt="Training loss and validation NDCG by epoch",
-        )
-        st.caption(
-            "The float32 model under this run; runs with equal training settings share it. Validation uses a few "
-            "training items kept aside, never the test items."
-        )
-    _facts([
-        ("Training", meta.get("train_s", timings.get("train_s")), labels.duration),
-        ("Epochs run", meta.get("epochs") or (len(history) or None), labels.number),
-        ("Epoch kept", meta.get("best_epoch"), labels.number),
-    ])  # fmt: skip
+        return
+    figure = run_charts.training(history, record.get("best_epoch"))
+    alt = f"{what.capitalize()} loss and validation NDCG by epoch"
+    st.plotly_chart(figure, key=what, config=STATIC, alt=alt)
+    st.caption(words)
+
+
+def _effort(title: str, record: dict[str, Any], seconds: float | None) -> list[tuple[str, Any, Any]]:
+    history = record.get("history") or []  # of a tuning, the first entry is epoch 0: before any step
+    return [
+        (title, seconds, labels.duration),
+        ("Epochs run", history[-1]["epoch"] if history else record.get("epochs"), labels.number),
+        ("Epoch kept", record.get("best_epoch"), labels.number),
+    ]
 
 
 def origin(manifest: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import frontiers, labels
+from dashboard.chart_style import rank
 from dashboard.labels import COSTS, QUALITY, Axis
 from engine.spec import KS
 
@@ -73,13 +74,18 @@ def choose_filters(table: pd.DataFrame, timed: bool) -> tuple[dict[str, list[Any
         columns = st.columns(3)
         for place, column in enumerate(offered):
             chosen[column] = columns[place % 3].multiselect(
-                frontiers.FILTERS[column], frontiers.distinct(table, column), key=f"t_{column}", placeholder="all",
+                frontiers.FILTERS[column], _offered(table, column), key=f"t_{column}", placeholder="all",
                 format_func=_word, **KEEP,
             )  # fmt: skip
         with st.container(horizontal=True):
             log_x = st.toggle("Logarithmic cost axis", value=True, key="t_log_x", **KEEP)
             log_y = st.toggle("Logarithmic quality axis", key="t_log_y", **KEEP)
     return chosen, hardware, log_x, log_y
+
+
+def _offered(table: pd.DataFrame, column: str) -> list[Any]:
+    values = frontiers.distinct(table, column)
+    return sorted(values, key=rank) if column == "quantizer" else values
 
 
 def _word(value: Any) -> str:

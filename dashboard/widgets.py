@@ -15,6 +15,8 @@ from engine.errors import FewbitsError
 
 MARKDOWN = re.compile(r"([\\*_\[\]<>$#~|!:])")
 """Characters that markdown, or streamlit's directives in it, would take for orders."""
+STAGES = {"tuning": "tuning the quantizer"}
+"""Stages of a run that the engine calls by a shorter name."""
 RUN_PAGE, USERS_PAGE, QUEUE_PAGE = "views/run.py", "views/users.py", "views/queue.py"
 NEW_RUN_PAGE, TRADEOFFS_PAGE = "views/new_run.py", "views/tradeoffs.py"
 
@@ -73,6 +75,11 @@ def why(row: dict[str, Any]) -> str:
     }.get(row["state"], "")
 
 
+def run_name(row: dict[str, Any]) -> str:
+    """Return a run in one line; options of its quantizer that are at their default are left out."""
+    return labels.run(row, data.defaults())
+
+
 def run_link(run_id: str, label: str, icon: str = ":material/science:") -> None:
     """Link to a run's page."""
     st.page_link(RUN_PAGE, label=label, icon=icon, query_params={"run_id": run_id})
@@ -97,8 +104,9 @@ def progress_card(run_id: str, log: bool = False) -> None:
     else:
         fraction = min(1.0, max(0.0, float(now.get("fraction") or 0.0)))
         left = now.get("eta_s")
-        ending = "" if left is None else f" · about {labels.duration(float(left))} left"
-        st.progress(fraction, text=f"{str(now.get('stage') or 'working').capitalize()} · {fraction:.0%}{ending}")
+        stage = str(now.get("stage") or "working")
+        ending = "" if left is None else f" · about {labels.duration(float(left))} of {stage} left"
+        st.progress(fraction, text=f"{STAGES.get(stage, stage).capitalize()} · {fraction:.0%}{ending}")
         if words := progress_words(now):
             st.caption(words)
     if log and (tail := data.folder(run_id).log_tail(15)):
@@ -139,7 +147,8 @@ def ask(command: str, run_ids: list[str]) -> None:
 def run_picker(label: str, runs: pd.DataFrame, key: str, help: str | None = None) -> str | None:
     """Offer runs to choose from, bound to ``?run_id=`` in the address; return the chosen id, None for none."""
     ids = list(runs["run_id"])
-    words = {row["run_id"]: f"{labels.run(row)}" for row in runs.to_dict("records")}
+    defaults = data.defaults()
+    words = {row["run_id"]: labels.run(row, defaults) for row in runs.to_dict("records")}
     asked = st.query_params.get("run_id")
     st.session_state[key] = asked if asked in words else None
 

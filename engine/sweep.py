@@ -14,6 +14,12 @@ TRAIN_S_PER_MILLION = 170.0
 """Seconds to train one million interactions with LightGCN at d = 64 on two cores, before this machine has shown its
 own.
 """
+TUNE_SHARE = 0.6
+"""What tuning a quantizer takes beside training its model, before this machine has tuned one: it begins at the trained
+model, so that fewer epochs do.
+"""
+TUNE_STEPS = 600
+"""Steps that this share is meant for; a quantizer's option ``steps`` makes it longer or shorter."""
 MEASURE_S, MEASURE_S_PER_BILLION_PAIRS = 6.0, 12.0
 """Seconds a run needs without training: start-up and latency, and exact search for each billion of user × item pairs.
 """
@@ -110,6 +116,8 @@ def estimate_s(
     sizes: Mapping[str, tuple[int, int, int]],
     trained: Iterable[str] = (),
     measured: Mapping[tuple[str, str, int], float] | None = None,
+    tuned: Iterable[str] = (),
+    measured_tuning: Mapping[tuple[str, str, str, int], float] | None = None,
 ) -> float:
     """Return about how many seconds the runs take on a machine like this, one after the other.
 
@@ -118,16 +126,25 @@ def estimate_s(
     sizes : data set → (users, items, interactions), as the registry knows them.
     trained : digests of the models (`model_key`) whose checkpoints exist or are shared; their training costs nothing.
     measured : (data set, encoder, dim) → seconds that training took here before.
+    tuned : names of the quantizers that are trained themselves, each run of one on its own, after their model.
+    measured_tuning : (data set, quantizer, encoder, dim) → seconds that this took here before.
     """
-    seconds, have = 0.0, set(trained)
+    seconds, have, tuned = 0.0, set(trained), set(tuned)
     for spec in specs:
         users, items, interactions = sizes[spec.dataset]
         seconds += MEASURE_S + MEASURE_S_PER_BILLION_PAIRS * len(spec.query_bits) * users * items / 1e9
-        if (key := model_key(spec)) in have or spec.model.encoder == "popularity":
+        if spec.model.encoder == "popularity":
             continue
-        have.add(key)
-        default = TRAIN_S_PER_MILLION * interactions / 1e6 * (spec.model.dim + 32) / 96 * (spec.model.layers + 2) / 5
-        seconds += (measured or {}).get((spec.dataset, spec.model.encoder, spec.model.dim), default)
+        dataset, encoder, dim = spec.dataset, spec.model.encoder, spec.model.dim
+        by_rule = TRAIN_S_PER_MILLION * interactions / 1e6 * (dim + 32) / 96 * (spec.model.layers + 2) / 5
+        training = (measured or {}).get((dataset, encoder, dim), by_rule)
+        if (key := model_key(spec)) not in have:
+            have.add(key)
+            seconds += training
+        if spec.quantizer in tuned:
+            known = (measured_tuning or {}).get((dataset, spec.quantizer, encoder, dim))
+            share = TUNE_SHARE * float(spec.options.get("steps", TUNE_STEPS)) / TUNE_STEPS
+            seconds += share * training if known is None else known
     return seconds
 
 

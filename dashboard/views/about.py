@@ -4,7 +4,9 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import data
+from dashboard import data, labels
+from dashboard.chart_style import rank
+from dashboard.widgets import plain
 
 PROTOCOL = """
 Every user's held-out (test) items are hidden from training. The model then ranks **all** items for the user, except
@@ -77,17 +79,23 @@ def render() -> None:
         return
     for tab, (kind, methods) in zip(st.tabs(list(groups.values()), key="about_tabs"), described.items(), strict=True):
         with tab:
-            for method in methods:
+            for method in sorted(methods, key=lambda m: rank(m["name"])):
                 _method(method, kind)
 
 
 def _method(method: dict[str, Any], kind: str) -> None:
-    bits = f" · {' / '.join(map(str, method['bits']))} bits" if kind == "quantizer" else ""
-    link = f" [Reference]({method['link']})" if method.get("link") else ""
+    bits = f" · {labels.widths(method['bits'])}" if kind == "quantizer" else ""
+    link = f" [Paper]({method['link']})" if method.get("link") else ""
     st.markdown(f"**{method['title']}** (`{method['name']}`){bits}  \n{method['explanation']}{link}")
-    for option in method.get("options", []):
-        choices = f": {', '.join(map(str, option['choices']))}" if option.get("choices") else ""
-        st.caption(f"Option **{option['name']}**{choices} (default {option['default']}). {option.get('help') or ''}")
+    if options := method.get("options"):
+        with st.expander(f"{len(options)} option{'s' if len(options) != 1 else ''}"):
+            st.markdown("\n".join(_option(option) for option in options))
+
+
+def _option(option: dict[str, Any]) -> str:
+    choices = f": {', '.join(map(str, option['choices']))}" if option.get("choices") else ""
+    told = plain(f"{choices} (default {option['default']}). {option.get('help') or ''}")
+    return f"- **{labels.option_title(option['name'])}** (`{option['name']}`){told}"
 
 
 render()

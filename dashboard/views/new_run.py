@@ -6,8 +6,9 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import commands, data, forms, labels, plan
+from dashboard.chart_style import rank
 from dashboard.forms import KEEP
-from dashboard.widgets import QUEUE_PAGE, run_link, sentence, waiting_for_engine
+from dashboard.widgets import QUEUE_PAGE, run_link, run_name, sentence, waiting_for_engine
 from engine.data import registry
 from engine.errors import FewbitsError
 from engine.spec import ModelSpec
@@ -20,7 +21,7 @@ def render() -> None:
     """Draw the form and, beneath it, what it means."""
     st.title("New run", anchor=False)
     st.markdown("Choose one or several values in each field: every sensible combination becomes one run.")
-    quantizers = data.methods("quantizer")
+    quantizers = sorted(data.methods("quantizer"), key=lambda m: rank(m["name"]))
     if not quantizers:
         waiting_for_engine()
         return
@@ -61,8 +62,10 @@ def _compression(quantizers: list[dict[str, Any]]) -> tuple[list[str], list[int]
     bits: list[int] = []
     if widths:
         bits = left.pills(
-            "Bits per number", widths, selection_mode="multi", default=widths, key=f"n_bits_{widths}",
-            help="For quantizers with a choice of widths; the others have one of their own. Choosing none means all.",
+            "Bits", widths, selection_mode="multi", default=widths, key=f"n_bits_{widths}",
+            help="Bits of one stored number; for product quantizers (PQ and its kin) those of one code, which stands "
+            "for several numbers. For quantizers with a choice of widths; the others have one of their own. Choosing "
+            "none means all.",
         )  # fmt: skip
     queries = right.pills(
         "Users searched at", list(QUERIES), selection_mode="multi", default=list(QUERIES), key="n_queries",
@@ -70,7 +73,14 @@ def _compression(quantizers: list[dict[str, Any]]) -> tuple[list[str], list[int]
         help="A user's vector is not stored in the catalogue, so it may stay float32 (better lists) or shrink with the "
         "items (often faster). Both are measured within one run.",
     )  # fmt: skip
-    return chosen, list(bits), list(queries), {name: forms.quantizer(known[name]) for name in chosen}
+    options: dict[str, Any] = {}
+    if chosen:
+        with st.container(gap="xsmall"):
+            trained = any(known[name].get("trained") for name in chosen)
+            more = " Those marked “trained” take a training of their own, after that of the model." * trained
+            st.caption(f"What each quantizer does, and its own options: the defaults are good.{more}")
+            options = {name: forms.quantizer(known[name]) for name in chosen}
+    return chosen, list(bits), list(queries), options
 
 
 def _models() -> list[ModelSpec]:
@@ -99,16 +109,18 @@ def _show(made: plan.Plan) -> None:
     words += [f"{len(made.waiting)} waiting or running already"] if made.waiting else []
     st.markdown(", ".join(words) + (f". About **{labels.duration(made.seconds)}** on this machine." if new else "."))
     if new:
-        n = made.models_to_train
-        first = f"{n} model{_s(n)} to train; the rest is quantizing and measuring." if n else "Nothing to train."
+        n, m = made.models_to_train, made.quantizers_to_tune
+        work = [f"{n} model{_s(n)} to train"] if n else []
+        work += [f"{m} run{_s(m)} that train{'s' if m == 1 else ''} the quantizer as well"] if m else []
+        first = f"{', '.join(work)}; the rest is quantizing and measuring." if work else "Nothing to train."
         st.caption(f"{first} The time is a rough estimate, better once this machine has trained on the same data.")
     with st.expander(f"The {total} runs" if total > 1 else "The run", icon=":material/list:"):
-        rows = [{"Run": labels.run(labels.spec_row(spec)), "State": made.word(spec)} for spec in made.specs]
+        rows = [{"Run": run_name(labels.spec_row(spec)), "State": made.word(spec)} for spec in made.specs]
         st.dataframe(pd.DataFrame(rows), hide_index=True)
     if made.done:
         with st.expander(f"{len(made.done)} done already: open a result", icon=":material/check_circle:"):
             for spec in made.done[:LINKED]:
-                run_link(spec.run_id, labels.run(labels.spec_row(spec)))
+                run_link(spec.run_id, run_name(labels.spec_row(spec)))
     if made.again:
         st.caption(f"{made.again} of the new runs failed or were cancelled before: they are tried again.")
     with st.container(horizontal=True, vertical_alignment="center"):

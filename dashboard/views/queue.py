@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import commands, data, labels
-from dashboard.widgets import NEW_RUN_PAGE, ask_button, guarded, progress_card, run_link, state_badge, why
+from dashboard.widgets import NEW_RUN_PAGE, ask_button, guarded, progress_card, run_link, run_name, state_badge, why
 
 RECENT, WAITING_SHOWN, BROKEN_SHOWN = 10, 50, 30
 
@@ -51,7 +51,7 @@ def _running(runs: pd.DataFrame, asked: dict[str, str]) -> None:
     for row in runs.to_dict("records"):
         with st.container(border=True):
             with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-                run_link(row["run_id"], labels.run(row))
+                run_link(row["run_id"], run_name(row))
                 _button("Cancel", row, asked, "cancel", ":material/stop_circle:")
             progress_card(row["run_id"], log=True)
 
@@ -66,7 +66,7 @@ def _waiting(runs: pd.DataFrame, unseen: list[str], asked: dict[str, str]) -> No
         st.caption("Nothing is waiting.")
     for row in runs.head(WAITING_SHOWN).to_dict("records"):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            run_link(row["run_id"], labels.run(row), icon=":material/hourglass_empty:")
+            run_link(row["run_id"], run_name(row), icon=":material/hourglass_empty:")
             _button("Cancel", row, asked, "cancel", ":material/close:")
     if len(runs) > WAITING_SHOWN:
         st.caption(f"… and {len(runs) - WAITING_SHOWN} more.")
@@ -104,7 +104,7 @@ def _broken(runs: pd.DataFrame, asked: dict[str, str]) -> None:
             with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
                 with st.container(horizontal=True, vertical_alignment="center", width="content"):
                     state_badge(row["state"])
-                    run_link(row["run_id"], labels.run(row))
+                    run_link(row["run_id"], run_name(row))
                 _button("Try again", row, asked, "retry", ":material/replay:")
             if row["state"] != "cancelled":
                 st.markdown(why(row))
@@ -121,7 +121,7 @@ def _finished(runs: pd.DataFrame) -> None:
     st.subheader(f"Done ({len(runs)})", anchor=False)
     for row in runs.sort_values("finished", ascending=False).head(RECENT).to_dict("records"):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            run_link(row["run_id"], labels.run(row), icon=":material/check_circle:")
+            run_link(row["run_id"], run_name(row), icon=":material/check_circle:")
             st.caption(labels.when(row["finished"]), width="content")
     if len(runs) > RECENT:
         st.caption(f"The {RECENT} newest; all are on the Trade-offs page.")
@@ -129,7 +129,7 @@ def _finished(runs: pd.DataFrame) -> None:
 
 def _button(label: str, row: dict[str, Any], asked: dict[str, str], command: str, icon: str) -> None:
     run_id = row["run_id"]
-    words = f"{label}: {labels.run(row)}"
+    words = f"{label}: {run_name(row)}"
     ask_button(label, command, [run_id], asked.get(run_id) == command, key=f"{command}_{run_id}", icon=icon, help=words)
 
 

@@ -49,7 +49,7 @@ def render() -> None:
 
 
 def _header(row: dict[str, Any]) -> None:
-    st.header(labels.method(row), anchor=False)
+    st.header(labels.method(row, data.defaults()), anchor=False)
     with st.container(horizontal=True, vertical_alignment="center"):
         state_badge(row["state"])
         st.markdown(f"on **{row['dataset']}** · {labels.model(row)}")
@@ -125,7 +125,9 @@ def _done(row: dict[str, Any]) -> None:
     with speed, boundary():
         run_parts.speed(row["run_id"], rows)
     with training, boundary():
-        run_parts.training(data.checkpoint_meta(row["checkpoint"]), manifest.get("timings", {}))
+        tuning = manifest.get("tuning") or {}
+        tuning = {**data.checkpoint_meta(tuning.get("key")), **tuning}
+        run_parts.training(data.checkpoint_meta(row["checkpoint"]), manifest.get("timings", {}), tuning)
     with origin, boundary():
         run_parts.origin(manifest)
     with log:

@@ -24,7 +24,7 @@ def render() -> None:
     if points.empty:
         first_steps.show()
         return
-    table = frontiers.described(points, data.runs())
+    table = frontiers.described(points, data.runs(), data.defaults())
     view = choose_view(table)
     shown = frontiers.share_of_float(table, view.quality) if view.share else table
     here = shown[shown["dataset"].isin(view.datasets)]
@@ -69,7 +69,8 @@ def _chart(judged: pd.DataFrame, table: pd.DataFrame, view: View, log_x: bool, l
     if view.share:
         words.append("Intervals are shown without “share of float32”.")
     else:
-        words.append("Bars are 95 % bootstrap intervals over users.")
+        whose = ", shown for the frontier alone where points are many" if charts.crowded(judged) else ""
+        words.append(f"Bars are 95 % bootstrap intervals over users{whose}.")
     if view.x.timed:
         words.append(f"Measured on {judged['hardware'].iloc[0]}.")
     st.caption(" ".join(words) + " Click a point to open its run.")
@@ -105,11 +106,12 @@ def _picked(order: list[str]) -> None:
 
 def _beneath(shown: pd.DataFrame, judged: pd.DataFrame, points: pd.DataFrame, view: View) -> None:
     """The same points as a table, best quality first, and all their columns as CSV."""
+    defaults = data.defaults()
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
         st.subheader("The same points as a table", anchor=False)
         st.download_button(
             "Download CSV",
-            lambda: export.to_csv(frontiers.originals(points, shown)),
+            lambda: export.to_csv(frontiers.originals(points, shown), defaults),
             file_name="fewbits-points.csv",
             mime="text/csv",
             icon=":material/download:",

@@ -75,7 +75,7 @@ def _show(row: dict[str, Any], user: int, bits: int, k: int) -> None:
         names = people.item_names(items, quantized["items"][:k])
         _ranked(lists.side_by_side(quantized, quantized, person["test"], names, k)[0].drop(columns=lists.QUANTIZED))
     else:
-        _lists(exact, quantized, person, items, k, f"{labels.method(row)}, {labels.queries(bits)}")
+        _lists(exact, quantized, person, items, k, f"{labels.method(row, data.defaults())}, {labels.queries(bits)}")
         if row["quantizer"] == "float32":
             st.caption("This run is float32 itself, so both lists are the same.")
     run_link(row["run_id"], "Everything about this run")

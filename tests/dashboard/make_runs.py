@@ -1,10 +1,12 @@
 """Synthetic run folders and a catalog, written through the store's own functions: plausible, clearly fake, no torch.
 
-``python -m tests.dashboard.make_runs FOLDER [RUNS]`` fills a folder to look at the dashboard with.
+``python -m tests.dashboard.make_runs FOLDER [RUNS]`` fills a folder to look at the dashboard with; ``all`` for RUNS
+makes one of each format of all methods.
 """
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,9 @@ from engine.store import prepared
 from engine.store.catalog import Catalog
 from engine.store.files import write_json
 from engine.store.folders import RunFolder, create
-from tests.dashboard.fake_data import FORMATS, ITEMS, METHODS, USERS, FakeSplit, rows
+from tests.dashboard.fake_data import ALL_FORMATS, FORMATS, ITEMS, METHODS, USERS, FakeSplit, rows, tuned
 
+Formats = Sequence[tuple[str, int, dict[str, Any], float]]
 HARDWARE = "Fake CPU, 2 cores"
 MACHINE = {
     "hardware": HARDWARE,
@@ -32,9 +35,16 @@ MACHINE = {
 
 
 def make_runs(
-    root: Path, n: int = 8, *, first: int = 0, lists: bool = True, dataset: str = "demo", hardware: str = HARDWARE
+    root: Path,
+    n: int = 8,
+    *,
+    first: int = 0,
+    lists: bool = True,
+    dataset: str = "demo",
+    hardware: str = HARDWARE,
+    formats: Formats = FORMATS,
 ) -> list[str]:
-    """Write n finished runs (eight formats a seed, from number ``first`` on), publish the catalog, return the ids.
+    """Write n finished runs (all formats a seed, from number ``first`` on), publish the catalog, return the ids.
 
     ``lists`` False leaves out the files for single users, so that hundreds of runs are written in seconds.
     """
@@ -42,8 +52,8 @@ def make_runs(
     key = prepared.save_split(root, split)
     ids = []
     for number in range(first, first + n):
-        name, bits, options, kept = FORMATS[number % len(FORMATS)]
-        seed = number // len(FORMATS)
+        name, bits, options, kept = formats[number % len(formats)]
+        seed = number // len(formats)
         model = ModelSpec(dim=(32, 64, 128)[seed % 3], layers=2, seed=seed, epochs=8)
         spec = RunSpec(dataset=dataset, model=model, quantizer=name, bits=bits, query_bits=(32, bits), options=options)
         ids.append(finish(root, spec, kept, key, split, lists, hardware))
@@ -76,7 +86,13 @@ def finish(
             "checkpoint": checkpoint,
             "split": {"key": key, **prepared.describe(split)},
             "machine": {**MACHINE, "hardware": hardware},
-            "timings": {"train_s": 12.5, "quantize_s": 0.02, "build_s": 0.01},
+            "timings": {
+                "train_s": 12.5,
+                "quantize_s": 0.02,
+                "build_s": 0.01,
+                **({"tune_s": 7.5} if tuned(spec) else {}),
+            },
+            **({"tuning": TUNING} if tuned(spec) else {}),
             "notes": [],
             "measurements": rows(spec, kept, rng),
             "started_ns": now - 10**10,
@@ -86,17 +102,24 @@ def finish(
     return spec.run_id
 
 
+HISTORY = [
+    {"epoch": e, "loss": 6.0 / e + 2, "valid_ndcg@20": 0.12 * (1 - np.exp(-e / 2)), "seconds": 1.5} for e in range(1, 9)
+]
+TUNING = {
+    "key": "tuned-000000000000",
+    "epochs": 8,
+    "best_epoch": 6,
+    "history": [{"epoch": 0, "valid_ndcg@20": 0.01}, *HISTORY],
+}
+
+
 def _checkpoint(root: Path, key: str, model: ModelSpec, rng: np.random.Generator) -> None:
     folder = root / "cache" / key
     if (folder / "meta.json").exists():
         return
-    history = [
-        {"epoch": e, "loss": 6.0 / e + 2, "valid_ndcg@20": 0.12 * (1 - np.exp(-e / 2)), "seconds": 1.5}
-        for e in range(1, 9)
-    ]
     write_json(
         folder / "meta.json",
-        {"spec": model.model_dump(mode="json"), "train_s": 12.5, "epochs": 8, "history": history, "best_epoch": 7},
+        {"spec": model.model_dump(mode="json"), "train_s": 12.5, "epochs": 8, "history": HISTORY, "best_epoch": 7},
     )
     items = [rng.permutation(ITEMS)[:100].astype(np.int32) for _ in range(USERS)]
     _write_lists(folder / "top.parquet", [(u, 32, items[u]) for u in range(USERS)])
@@ -184,7 +207,7 @@ def orphaned(root: Path) -> str:
     return folder.run_id
 
 
-def running(root: Path) -> tuple[str, Any]:
+def running(root: Path, stage: str = "training") -> tuple[str, Any]:
     """Write one run under way; return its id and the lock that keeps it alive (release it to end)."""
     folder = create(
         root, RunSpec(dataset="demo", model=ModelSpec(seed=903), quantizer="uniform", bits=8, options={"scale": "row"})
@@ -193,23 +216,15 @@ def running(root: Path) -> tuple[str, Any]:
     lock.acquire(timeout=0)
     folder.begin()
     folder.file("log.txt").write_text("reading data\nepoch 3 loss 5.1\n", encoding="utf-8")
-    write_json(
-        folder.file("progress.json"),
-        {
-            "stage": "training",
-            "epoch": 3,
-            "epochs": 40,
-            "loss": 5.1,
-            "valid_ndcg@20": 0.12,
-            "fraction": 0.35,
-            "eta_s": 40.0,
-            "message": "",
-            "at_ns": time.time_ns(),
-        },
-    )
+    write_json(folder.file("progress.json"), {
+        "stage": stage, "epoch": 3, "epochs": 40, "loss": 5.1, "valid_ndcg@20": 0.12, "fraction": 0.35,
+        "eta_s": 40.0, "message": "", "at_ns": time.time_ns(),
+    })  # fmt: skip
     return folder.run_id, lock
 
 
 if __name__ == "__main__":
-    made = make_runs(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 8)
+    wanted = sys.argv[2] if len(sys.argv) > 2 else "8"
+    every = {"n": len(ALL_FORMATS), "formats": ALL_FORMATS} if wanted == "all" else {"n": int(wanted)}
+    made = make_runs(Path(sys.argv[1]), **every)
     print(f"{len(made)} fake runs in {sys.argv[1]}")

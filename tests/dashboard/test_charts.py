@@ -140,29 +140,19 @@ def test_a_logarithmic_axis_writes_its_ticks_out(low, high):
     assert [float(t.replace(",", "")) for t in axis["ticktext"]] == pytest.approx(axis["tickvals"])
 
 
-def test_known_methods_differ_in_colour_and_symbol_and_keep_both():
-    known = [*chart_style.FIXED, *chart_style.ORDER]
-    styles = [chart_style.style(q) for q in known]
-    assert len(set(styles)) == len(known)
-    assert chart_style.style("later-method") == chart_style.style("later-method")
+def test_where_points_are_many_only_the_frontier_has_error_bars():
+    many = pd.concat([points()] * 14)
+    assert charts.crowded(many) and not charts.crowded(points())
+    shown = markers(drawn(many))
+    assert shown["r-bad"].error_y.array is None and shown["r-float"].error_y.array is not None
 
 
-def test_colours_can_be_seen_on_both_backgrounds():
-    for color in (*chart_style.PALETTE, chart_style.GREY):
-        for background in ("#ffffff", "#171614"):
-            assert contrast(color, background) > 2.9, f"{color} on {background}"
-
-
-def contrast(a: str, b: str) -> float:
-    """The contrast ratio of WCAG 2: 3 is asked of graphics."""
-
-    def luminance(color: str) -> float:
-        parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-        linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    dark, light = sorted((luminance(a), luminance(b)))
-    return (light + 0.05) / (dark + 0.05)
+def test_fourteen_methods_have_fourteen_legend_entries_and_a_higher_chart():
+    each = [points().assign(quantizer=name, run_id=name) for name in chart_style.STYLES]
+    figure = drawn(pd.concat(each))
+    entries = [t.name for t in figure.data if t.showlegend is not False]
+    assert entries[:14] == [labels.name(name) for name in chart_style.STYLES]
+    assert figure.layout.height > drawn(points()).layout.height
 
 
 def test_the_training_curve_marks_the_epoch_that_was_kept():

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from dashboard import commands, data, demo, export, plan
+from dashboard import commands, data, demo, export, forms, plan
 from engine.errors import FewbitsError
 from engine.spec import ModelSpec, RunSpec, parse_spec
 from engine.store import catalog, inbox
@@ -124,6 +124,16 @@ def test_a_failed_run_is_new_again(root):
 
 def test_training_that_was_seen_here_is_used_for_the_estimate(runs):
     assert plan.measured_training(data.points()) == {("demo", "lightgcn", 32): 12.5}
+
+
+def test_tuning_that_was_seen_here_is_used_for_the_estimate(root):
+    make_runs.make_runs(root, 1, formats=[("hqgnn", 4, {}, 0.99)], lists=False)
+    assert plan.measured_tuning(data.points()) == {("demo", "hqgnn", "lightgcn", 32): 7.5}
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "1e999", "many"])
+def test_an_option_takes_finite_numbers_only(text):
+    assert forms.number(text, float) == text
 
 
 def test_mf_has_no_layers_so_they_do_not_multiply():

@@ -2,6 +2,7 @@
 
 import shlex
 
+import pandas as pd
 import pytest
 
 from dashboard import data
@@ -125,6 +126,13 @@ def test_a_run_shows_its_measurements_and_the_command_that_means_it(show, runs):
     assert given["query_bits"] == "32,4" and given["options"] == ("scale=row",)
     assert all(given[name] == getattr(spec.model, name) for name in type(spec.model).model_fields)
     assert {m.label for m in app.metric} >= {"Recall@20", "Latency, median", "Bytes per item", "Latency p99"}
+
+
+def test_a_tuned_run_shows_both_curves(show, root):
+    (run_id,) = make_runs.make_runs(root, 1, formats=[("hqgnn", 4, {"scale": "row"}, 0.99)])
+    app = show("run", run_id=run_id)
+    assert not app.error and "**The quantizer**" in texts(app) and "**The float32 model**" in texts(app)
+    assert "Tuning" in set(pd.concat([t.value for t in app.table]).index)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import pytest
 from engine.store import inbox
 from tests.dashboard import make_runs
 from tests.dashboard.conftest import button, texts
+from tests.dashboard.fake_data import QUANTIZERS
 
 
 def test_a_running_run_shows_how_far_it_is(show, root):
@@ -13,6 +14,15 @@ def test_a_running_run_shows_how_far_it_is(show, root):
     for view in ("run", "queue"):
         said = texts(show(view, run_id=run_id))
         assert "epoch 3 of at most 40" in said and "0.1200" in said
+    lock.release()
+
+
+def test_a_running_tuning_is_shown_like_a_training(show, root):
+    run_id, lock = make_runs.running(root, "tuning")
+    make_runs.publish(root)
+    app = show("run", run_id=run_id)
+    assert "epoch 3 of at most 40" in texts(app)
+    assert "Tuning the quantizer · 35% · about 40 s of tuning left" in [p.text for p in app.get("progress")]
     lock.release()
 
 
@@ -59,6 +69,21 @@ def test_new_run_reuses_what_is_done(show, runs):
 def test_new_run_builds_each_quantizers_form_from_its_description(show, runs):
     labels = [m.label for m in show("new_run").multiselect]
     assert labels.count("Scale") == 2  # uniform's and sign's own option; float32 has none
+
+
+def test_new_run_stays_short_with_all_methods(show, root):
+    make_runs.publish(root)
+    chosen = [m["name"] for m in QUANTIZERS]
+    app = show("new_run", {"n_quantizers": chosen, "n_hqgnn_ema": ["0.9", "0.99"]})
+    lines = [e.label for e in app.expander]
+    assert not app.error and len([line for line in lines if line.startswith("**")]) == 14
+    assert "**HQ-GNN** · 8 / 4 / 2 / 1 bits · trained · 8 options · :orange[changed: EMA]" in lines
+    titles = [m.label for m in app.multiselect]
+    assert {"Delta max", "Learning rate", "GSTE"} <= set(titles)
+    help = next(m.help for m in app.multiselect if m.label == "GSTE")
+    assert help == "Correct the straight-through gradient (GSTE). Default\\: yes. Several values make several runs."
+    assert "Submit 29 runs" in [b.label for b in app.button]  # each of HQ-GNN's four bit-widths twice
+    assert "15 runs that train the quantizer as well" in texts(app)
 
 
 @pytest.mark.parametrize("state, words", [

@@ -1,0 +1,49 @@
+"""Names of methods and options in words."""
+
+import json
+
+import pytest
+
+from dashboard import data, labels
+from tests.dashboard import make_runs
+
+DEFAULTS = {"hqgnn": {"scale": "row", "gste": True, "centred": False, "ema": 0.9, "rounds": 50}}
+
+
+def told(**options: object) -> str:
+    return labels.options_text(json.dumps(options), DEFAULTS["hqgnn"])
+
+
+def test_options_at_their_default_are_not_told():
+    assert told(scale="row", gste=True, centred=False, ema=0.9, rounds=50) == ""
+
+
+@pytest.mark.parametrize("options, words", [
+    ({"scale": "none"}, "no scale"), ({"scale": "table"}, "scale table"), ({"gste": False}, "no gste"),
+    ({"centred": True}, "centred"), ({"ema": 0.99, "rounds": 50}, "ema 0.99"), ({"later_option": 3}, "later option 3"),
+])  # fmt: skip
+def test_what_differs_is_told_in_words(options, words):
+    assert told(**options) == words
+
+
+def test_without_a_description_all_options_are_told():
+    row = {"quantizer": "gone", "bits": 4, "options": {"scale": "row", "rounds": 50, "centred": False}}
+    assert labels.method(row, DEFAULTS) == labels.method(row) == "gone 4 bit, scale row, rounds 50"
+
+
+def test_a_run_of_defaults_is_named_by_method_and_bits():
+    row = {"quantizer": "hqgnn", "bits": 4, "options": {"scale": "row", "gste": True}}
+    assert labels.method(row, DEFAULTS) == "HQ-GNN 4 bit"
+
+
+def test_the_defaults_are_those_of_the_catalogs_descriptions(root):
+    assert data.defaults() == {}
+    make_runs.publish(root)
+    assert data.defaults()["hqgnn"]["ema"] == 0.9 and data.defaults()["float32"] == {}
+
+
+@pytest.mark.parametrize("name, title", [
+    ("head_share", "Head share"), ("lr", "Learning rate"), ("k_tail", "K tail"), ("gste", "GSTE"), ("l2", "L2 weight"),
+])  # fmt: skip
+def test_option_names_are_readable(name, title):
+    assert labels.option_title(name) == title
