@@ -10,9 +10,9 @@ METHODS: tuple[tuple[str, int, dict[str, Option]], ...] = (
     ("uniform", 8, {"scale": "row"}),
     ("uniform", 4, {"scale": "row"}),
     ("uniform", 2, {"scale": "row"}),
-    ("uniform", 1, {"scale": "row"}),
     ("sign", 1, {"scale": "none"}),
     ("sign", 1, {"scale": "row"}),
+    ("itq", 1, {"scale": "row"}),
 )
 
 

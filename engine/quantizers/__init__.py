@@ -104,10 +104,12 @@ def _checked(spec: RunSpec) -> tuple[type[Quantizer], Any]:
         if name not in known:
             raise unknown(f"option of {spec.quantizer}", name, known or ["none"])
     try:
-        return method, method.Options.model_validate(dict(spec.options))
+        options = method.Options.model_validate(dict(spec.options))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise FewbitsError(
             f"option {where!r} of {spec.quantizer}: got {first.get('input')!r}; {first['msg']}"
         ) from None
+    method.check(spec.bits, options, spec.model.dim)
+    return method, options

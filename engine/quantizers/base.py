@@ -37,6 +37,11 @@ class Quantizer(ABC):
         self.options = options
         self.seed = seed
 
+    @classmethod
+    def check(cls, bits: int, options: Any, dim: int) -> None:
+        """Raise a FewbitsError, before anything is trained, where options cannot work on vectors of ``dim`` numbers."""
+        return
+
     def fit(self, tables: Mapping[str, Sequence[Any]], counts: Mapping[str, np.ndarray]) -> None:  # noqa: B027
         """Learn what coding needs from the layers of both tables; most methods need nothing.
 

@@ -18,13 +18,13 @@ which becomes the number c of one of K centroids; its value is the concatenation
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 from pydantic import Field
 
 from engine.codes import Book, ProductCodes
-from engine.quantizers import product
+from engine.quantizers import product, usage
 from engine.quantizers.base import as_matrix
 from engine.quantizers.kmeans import check_subspaces, kmeans_books
 from engine.quantizers.product import MOST, learned_rotation
@@ -63,10 +63,14 @@ class DPQ(TrainedQuantizer):
         "Searched by look-up tables: fewer than one bit a dimension is possible."
     )
     link = "https://arxiv.org/abs/1908.09756"
-    bits = (8, 4)
+    bits: ClassVar[tuple[int, ...]] = (8, 4)
 
     class Options(ProductOptions):
         """The options of `DPQ`."""
+
+    @classmethod
+    def check(cls, bits: int, options: Any, dim: int) -> None:
+        check_subspaces(dim, options.subspaces)
 
     def __init__(self, bits: int, options: Any, seed: int = 0) -> None:
         super().__init__(bits, options, seed)
@@ -106,7 +110,6 @@ class DPQ(TrainedQuantizer):
 
     def _books(self, x: np.ndarray, table: str, counts: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Return the first centroids of a table, float32 [M, K, w]; `MGQE` has two groups of rows."""
-        check_subspaces(x.shape[1], self.options.subspaces)
         weights = self._weights(x, table)
         return {f"value.{table}.0": kmeans_books(x, self.options.subspaces, 1 << self.width, ROUNDS, rng, weights)}
 
@@ -209,22 +212,16 @@ class DPQ(TrainedQuantizer):
                     for group, places, codes in self._coded(x, table, rows)[1]:
                         used.setdefault((table, group), []).append((x[places], codes))
             for (table, group), seen in used.items():
-                value = self._value(table, group)
-                codes = torch.cat([c for _, c in seen])
-                counts = torch.stack([torch.bincount(c, minlength=value.shape[1]) for c in codes.T])  # [M, K]
-                share = counts / len(codes)
-                self.state[f"perplexity.{table}.{group}"] = torch.exp(-torch.xlogy(share, share).sum(1))
-                if progress < 0.5:
-                    self._reseed(value, counts == 0, seen[-1][0], batch.generator)
+                counts = usage.counts([codes for _, codes in seen], self._value(table, group).shape[1])
+                self.state[f"perplexity.{table}.{group}"] = usage.perplexity(counts)
+            for table, group, seen in self._own_centroids(used) if progress < 0.5 else ():
+                value, key = self._value(table, group), self.state.get(f"key.{table}.{group}")
+                dead = usage.counts([codes for _, codes in seen], value.shape[1]) == 0
+                usage.reseed(value, key, dead, torch.cat([x for x, _ in seen]), batch.generator)
 
-    def _reseed(self, value: Any, dead: Any, x: Any, generator: Any) -> None:
-        """Move the dead centroids, bool [M, K], to the parts of random rows of x [m, d]."""
-        import torch
-
-        parts = x.reshape(len(x), value.shape[0], -1)
-        subspace, number = dead.nonzero(as_tuple=True)
-        rows = torch.randint(0, len(x), (len(subspace),), generator=generator)
-        value.data[subspace, number] = parts[rows, subspace]
+    def _own_centroids(self, used: dict[tuple[str, int], list[Any]]) -> Iterator[tuple[str, int, list[Any]]]:
+        """Yield each stored set of centroids with the rows and codes that use it."""
+        yield from ((table, group, seen) for (table, group), seen in used.items())
 
     def codes(self, layers: Sequence[Any], table: str) -> ProductCodes:
         """Return the codes that `readout` decodes to outside of training."""

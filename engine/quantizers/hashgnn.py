@@ -8,10 +8,11 @@ Quantized: z = tanh(W e + c), K bits h = sign(z), of users and items with one sh
   from 0 to 1, so that it ends at the plain straight-through estimator.
 - (its public code) the gradient of sign is the identity, tanh's own derivative is kept; total = 0.1 · cross-entropy +
   ranking; the draw is per row, one draw for a user and its positive item, independent for negatives.
-- (ours) ``mask=bit`` draws for each bit; ``rank=hinge`` beside the loss of the options; dots are scaled by 1/√K;
-  β = clip((t - 0.1)/0.7, 0, 1) of progress t; ``guidance=hard`` is h from the first step on.
+- (ours) ``mask=bit`` draws for each bit; ``rank=hinge`` replaces the ranking loss of the options; dots are
+  scaled by 1/√K; β = clip((t - 0.1)/0.7, 0, 1) of progress t; ``guidance=hard`` is h from the first step on.
 - (ours) W starts as the rotation that ITQ learns on the checkpoint's item vectors (K = d; else a random orthogonal
-  map), so that the first codes are those of ITQ, and so large that its mean square output is 1; c starts at 0.
+  map), so that the first codes are those of ITQ, and so large that its mean square output is 1 (d/K where K is
+  larger); c starts at 0.
 - (ours) ``scale=row``: a float16 a row, the length of e; the paper's codes have none.
 - (ours) ``rerank``: the codes pick the first 500, the full-precision vectors re-rank them; both are stored, both are
   counted.
@@ -45,7 +46,7 @@ class HashGNN(TrainedQuantizer):
     title = "HashGNN"
     explanation = (
         "Adds a layer that turns each vector into K bits, and tunes it together with the graph model. "
-        "Early steps mix real values in (guidance), so that the gradient stays useful while the bits settle."
+        "As published, early steps mix real values in (guidance); here bits from the first step keep more."
     )
     link = "https://arxiv.org/abs/2003.01917"
     bits = (1,)
@@ -79,6 +80,18 @@ class HashGNN(TrainedQuantizer):
         for table, matrix in means.items():
             largest = float(np.linalg.norm(matrix, axis=1).max(initial=0))
             self.state[f"unit.{table}"] = torch.tensor(HEADROOM * largest or 1.0, dtype=torch.float32)
+
+    def teach(self, teacher: Mapping[str, np.ndarray]) -> None:
+        """Keep the full-precision vectors where they re-rank."""
+        import torch
+
+        if self.options.rerank:
+            self.state |= {f"exact.{table}": torch.from_numpy(x.copy()) for table, x in teacher.items()}
+
+    def _exact(self, layers: Sequence[Any], table: str) -> np.ndarray:
+        """Return the full-precision vectors that re-rank, float32 [n, d]; before any tuning those of these layers."""
+        kept = self.state.get(f"exact.{table}")
+        return as_matrix(self._mean(layers) if kept is None else kept, table)
 
     def _mean(self, layers: Sequence[Any]) -> Any:
         return sum(layers[1:], layers[0]) / len(layers)
@@ -149,19 +162,19 @@ class HashGNN(TrainedQuantizer):
             values = self._hashed([tensor(x) for x in layers])
             if table == "item" or not self.options.rerank:
                 return values.numpy()
-            return np.concatenate([values.numpy(), as_matrix(self._mean(layers), table)], 1)
+            return np.concatenate([values.numpy(), self._exact(layers, table)], 1)
 
     def codes(self, layers: Sequence[Any], table: str) -> ScalarCodes | RerankedCodes:
         """Return the bits that `readout` decodes to."""
         import torch
 
-        exact = as_matrix(self._mean(layers), table)
+        as_matrix(self._mean(layers), table)
         with torch.no_grad():
             q = (self._hashed([tensor(x) for x in layers]) >= 0).numpy().astype(np.uint8)
             stored, _ = self._scale(layers, table)
         unit = 1.0 if stored is None else float(self.state[f"unit.{table}"])
         codes = ScalarCodes(q, 1, None if stored is None else stored[:, 0].numpy(), unit)
-        return RerankedCodes(codes, FloatCodes(exact), DEPTH) if self.options.rerank else codes
+        return RerankedCodes(codes, FloatCodes(self._exact(layers, table)), DEPTH) if self.options.rerank else codes
 
 
 def _cycle(n: int, m: int) -> Any:

@@ -9,12 +9,17 @@ the pooled output of the encoder, users and items each with a bound u > 0. With 
 - (paper) GNN encoder, then the quantizer on its output; any bit-width; integer-only inference; the estimator uses the
   quantization error and the trace of the loss's Hessian, δ = (Tr(H)/N) / G.
 - (ours) G is mean |g| (``mean_abs``) or 3 standard deviations of g (``3std``); δ is kept for users and items apart,
-  measured again each epoch on 3 batches with an exponential average of 0.9; the factor stays within [0.1, 2].
+  measured again each epoch (100 steps) on 3 batches with an exponential average of 0.9, on the loss that is tuned;
+  a negative one counts as 0, and the factor stays within [0.1, 2].
 - (ours) the bound is that of least squared error on the checkpoint (``bound=mse``), or the 99.5 % quantile of |x|
   (``quantile``); both follow the vectors with an average of 0.99 an epoch. The gradient passes up to the quantile.
-- (ours) ``scale=row``: rows are divided by mean |x| before and multiplied after, a float16 a row more; the trace under
-  BPR has a closed form, other losses use Rademacher probes (`engine.quantizers.hessian`); ``hessian=diag`` takes each
-  element's own curvature in place of the mean.
+- (ours) ``rotate=itq`` turns the model first, so that items lie near their signs; no inner product changes.
+- (ours) ``scale=row``: rows are divided by mean |x| before, and their step, a float16 a row more, is chosen after so
+  that ⟨x, x̂⟩ = |x|²: lengths carry popularity (2 bits on Gowalla, float32 users, before tuning: 97.1 % of recall@20
+  kept, against 95.1 % with steps in proportion to mean |x|).
+- (ours) the learning rate falls with the rounding error, lr · 4^(1-b): at 0.001 4-bit codes only got worse.
+- (ours) the trace under BPR alone has a closed form, other losses use Rademacher probes (`engine.quantizers.hessian`);
+  ``hessian=diag`` takes each element's own curvature: exact under BPR, one noisy probe a step otherwise.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -36,7 +41,9 @@ FOLLOW = 0.99
 PROBES, KEEP = 3, 0.9
 """Batches that δ is measured on, and how much of the last δ is kept."""
 QUANTILE = 0.995
-HEADROOM = 4.0
+MOST = 2.0
+"""A row's step is at most so many times what its mean |x| and the table's bound say."""
+HEADROOM = 8.0
 """How far above the largest row scale the unit lies: rows may grow while tuning."""
 
 
@@ -100,37 +107,49 @@ class HQGNN(TrainedQuantizer):
         quantile = float(np.quantile(np.abs(x), QUANTILE)) if x.size else 0.0
         if self.options.bound == "quantile":
             return quantile or 1.0, quantile or 1.0
-        levels = (1 << self.width) - 1
-        fitted = fit_table(np.ascontiguousarray(x, np.float32), self.width, 20, np.ones(len(x))) * levels
+        ones = np.ones(len(x))
+        fitted = fit_table(np.ascontiguousarray(x, np.float32), self.width, 20, ones) * self.levels
         return fitted or 1.0, max(quantile, fitted) or 1.0
 
     def readout(self, layers: Sequence[Any], table: str, rows: Any = None) -> Any:
         q, step, _ = self._quantized(layers, table)
-        return (2 * q - ((1 << self.width) - 1)) * step
+        return (2 * q - self.levels) * step
+
+    @property
+    def levels(self) -> int:
+        """Return M, the largest x_q."""
+        return (1 << self.width) - 1
+
+    @property
+    def rate(self) -> float:
+        return float(self.options.lr) * 4.0 ** (1 - self.width)
 
     def _quantized(self, layers: Sequence[Any], table: str) -> tuple[Any, Any, Any]:
         """Return x_q, the step of each row [n, 1] and the row scale as stored (None for one bound a table)."""
-        x, levels = tensor(self.vectors(layers, table)), (1 << self.width) - 1
-        bound, clip = self.state[f"bound.{table}"], self.state[f"clip.{table}"]
-        step, stored = self._unit_step(table), None
-        if self.options.scale == "row":
-            size = x.abs().mean(1, keepdim=True)
-            unit = self.state[f"unit.{table}"]
-            stored = (size.detach() / unit).clamp(max=1).half()
-            step = through(size * bound / levels, stored.float() * step)
-            x = x / size.detach().clamp(min=np.finfo(np.float32).tiny)
-        clamped = through(x.clamp(-clip, clip), x.clamp(-bound, bound))
+        x = tensor(self.vectors(layers, table))
+        bound, clip, tiny = self.state[f"bound.{table}"], self.state[f"clip.{table}"], np.finfo(np.float32).tiny
+        size = x.abs().mean(1, keepdim=True) if self.options.scale == "row" else None
+        relative = x if size is None else x / size.detach().clamp(min=tiny)
+        clamped = through(relative.clamp(-clip, clip), relative.clamp(-bound, bound))
         delta = None
         if self.options.estimator == "gste":
             delta = self.state[f"delta.{table}"]
             if self.options.hessian == "diag" and x.requires_grad:
                 delta = self._elements[table] = delta.expand_as(x).clone()  # filled before the gradient is taken
-        return gste((clamped + bound) * (levels / (2 * bound)), levels, delta), step, stored
+        q = gste((clamped + bound) * (self.levels / (2 * bound)), self.levels, delta)
+        unit = self._unit_step(table)
+        if size is None:
+            return q, unit, None
+        along = (relative * (2 * q - self.levels)).sum(1, keepdim=True).detach()
+        square = relative.square().sum(1, keepdim=True).detach()
+        step = size * (square / along.clamp(min=tiny)).minimum(MOST * bound / self.levels)
+        stored = (step.detach() / unit).clamp(max=1).half()
+        return q, through(step, stored.float() * unit), stored
 
     def _unit_step(self, table: str) -> Any:
         """Return the step of a row of scale 1, as it is stored."""
         unit = self.state[f"unit.{table}"] if self.options.scale == "row" else 1.0
-        return unit * self.state[f"bound.{table}"] / ((1 << self.width) - 1)
+        return unit * self.state[f"bound.{table}"] / self.levels
 
     def codes(self, layers: Sequence[Any], table: str) -> ScalarCodes:
         """Return the integers that `readout` decodes to."""
@@ -146,24 +165,24 @@ class HQGNN(TrainedQuantizer):
         """Let the bounds follow the vectors, and measure δ again."""
         self._loss = loss
         found: dict[str, list[Any]] = {}
-        for _ in range(PROBES):
-            users, items, batch = draw()
-            self._follow({"user": users, "item": items})
+        steps = [draw() for _ in range(PROBES)]
+        self._follow([{"user": users, "item": items} for users, items, _ in steps])
+        for users, items, batch in steps:
             if self.options.estimator == "gste":
                 for table, (gradient, curvature) in self._curvatures(users, items, batch).items():
                     typical = 3 * gradient.std() if self.options.g_scale == "3std" else gradient.abs().mean()
                     found.setdefault(table, []).append((typical, curvature.mean()))
         for table, pairs in found.items():
             typical = sum(t for t, _ in pairs) / PROBES
-            delta = sum(c for _, c in pairs) / PROBES / typical.clamp(min=np.finfo(np.float32).tiny)
+            delta = (sum(c for _, c in pairs) / PROBES / typical.clamp(min=np.finfo(np.float32).tiny)).clamp(min=0)
             for name, fresh in (("delta", delta), ("typical", typical)):
                 last = self.state[f"{name}.{table}"]
                 self.state[f"{name}.{table}"] = fresh if progress == 0 else KEEP * last + (1 - KEEP) * fresh
 
-    def _follow(self, tables: Mapping[str, Sequence[Any]]) -> None:
-        for table, layers in tables.items():
-            fresh = self._bounds(self.vectors(layers, table).detach().cpu().numpy())
-            for name, value in zip(("bound", "clip"), fresh, strict=True):
+    def _follow(self, batches: Sequence[Mapping[str, Sequence[Any]]]) -> None:
+        for table in batches[0]:
+            rows = [self.vectors(tables[table], table).detach().cpu().numpy() for tables in batches]
+            for name, value in zip(("bound", "clip"), self._bounds(np.concatenate(rows)), strict=True):
                 last = self.state[f"{name}.{table}"]
                 self.state[f"{name}.{table}"] = (FOLLOW * last + (1 - FOLLOW) * value).float()
 
@@ -175,7 +194,7 @@ class HQGNN(TrainedQuantizer):
         with torch.no_grad():
             coded = {name: self._quantized(layers, name)[:2] for name, layers in tables.items()}
             floats = None if "user" in coded else self.vectors(users, "user")
-        levels, take = (1 << self.width) - 1, embedding()
+        levels, take = self.levels, embedding()
 
         def scored(*rows: Any) -> tuple[Any, Any, Any]:
             read = {n: (2 * q - levels) * step for q, (n, (_, step)) in zip(rows, coded.items(), strict=True)}
@@ -184,8 +203,8 @@ class HQGNN(TrainedQuantizer):
             return tuple(take(at, table) for at, table in places)  # type: ignore[return-value]
 
         rows = [q for q, _ in coded.values()]
-        gradients, diagonals = hessian.probe(lambda *r: self._loss(*scored(*r)), rows, batch.generator)
-        if batch.paired:
+        gradients, diagonals = hessian.probe(lambda *r: self._loss(scored(*r), batch), rows, batch.generator)
+        if batch.bpr:
             diagonals = self._closed_form(coded, scored(*rows), batch)
         return dict(zip(coded, zip(gradients, diagonals, strict=True), strict=True))
 
@@ -206,4 +225,4 @@ class HQGNN(TrainedQuantizer):
         if self.options.estimator == "gste" and self.options.hessian == "diag":
             for table, (_, diagonal) in self._curvatures(users, items, batch).items():
                 typical = self.state[f"typical.{table}"].clamp(min=np.finfo(np.float32).tiny)
-                self._elements[table].copy_(diagonal / typical)
+                self._elements[table].copy_((diagonal / typical).clamp(min=0))

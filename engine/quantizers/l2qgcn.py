@@ -13,6 +13,7 @@ real and propagate.
   constant. With ``annealing``: forward always hard, backward d/dx tanh(x/(T m)), T = 1 until 30 % of the steps are
   over, then falling exponentially to 0.1 at the end: the authors' schedule is not public, and their epochs are many.
 - (ours) α is stored as a float16 relative to one unit for each table.
+- (ours) ``rotate=itq`` turns all layers first, so that items lie near their signs; no inner product changes.
 - float32 queries are the same concatenation of the real layers, ‖_l w_l e(l).
 """
 
@@ -52,6 +53,9 @@ class L2QGCN(TrainedQuantizer):
         """The options of `L2QGCN`."""
 
         alpha: bool = Field(True, description="a float16 scale for each row and layer, mean |x| (-anl)")
+        tune: Literal["graph"] = Field(
+            "graph", description="the embeddings learn, through the graph: each layer is coded"
+        )
         annealing: bool = Field(True, description="gradient of a tanh that sharpens while tuning (-anl)")
         rotate: Literal["none", "itq"] = Field(
             "itq", description="ours: turn the model first so that items lie near their signs; none: as it is"

@@ -11,16 +11,16 @@ interactions; the head, a share of them, and the tail are coded apart:
   centroids start by k-means on all rows, the others by k-means on the head alone. A row's group is a stored bit.
 - The mask on the tail's centroids comes after the batch norm: the norm's statistics are those of each group (ours).
 
-Bits: Σ_g n_g M_g log2 K_g + 32 K d, and n bits of flags. With M = d = 64, 256/64: 19.4 % of float32 + codebooks.
+Bits: Σ_g n_g M_g log2 K_g + 32 K d, n bits of flags, and 16 n of scales with ``scale=row``. With M = d = 64 and
+256/64 centroids: 19.4 % of float32, and the codebooks.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
 
-from engine.errors import FewbitsError
 from engine.quantizers.dpq import DPQ, ROUNDS, ProductOptions
 from engine.quantizers.kmeans import check_subspaces, kmeans_books
 
@@ -35,7 +35,7 @@ class MGQE(DPQ):
         "As published it matches full precision at a fifth of the memory."
     )
     link = "https://arxiv.org/abs/2002.08530"
-    bits = (8, 4)
+    bits = (8,)
 
     class Options(ProductOptions):
         """The options of `MGQE`."""
@@ -48,16 +48,14 @@ class MGQE(DPQ):
         tail_subspaces: int = Field(8, ge=1, le=1024, description="codes of a tail vector, where it has fewer")
         head_share: float = Field(0.1, gt=0, lt=1, description="share of the rows that count as frequent")
 
-    def start(self, tables: Mapping[str, Sequence[np.ndarray]], counts: Mapping[str, np.ndarray]) -> None:
-        if self.options.tail != "subspaces" and self.options.tail_bits > self.width:
-            raise FewbitsError(
-                f"mgqe: got {self.options.tail_bits} bits for the tail, expected at most the head's {self.width}"
-            )
-        super().start(tables, counts)
+    @classmethod
+    def check(cls, bits: int, options: Any, dim: int) -> None:
+        super().check(bits, options, dim)
+        if options.tail == "subspaces":
+            check_subspaces(dim, options.tail_subspaces)
 
     def _books(self, x: np.ndarray, table: str, counts: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
         subspaces, few = self.options.subspaces, self.options.tail_subspaces
-        check_subspaces(x.shape[1], subspaces)
         weights = self._weights(x, table)
         weights = np.ones(len(x)) if weights is None else weights
         head = np.argsort(-counts, kind="stable")[: max(1, round(self.options.head_share * len(x)))]
@@ -70,7 +68,6 @@ class MGQE(DPQ):
             rest = [kmeans_books(x[head], subspaces, size - small, ROUNDS, rng, weights[head])] if size > small else []
             return {**books, f"value.{table}.0": np.concatenate([first, *rest], 1)}
         if self.options.tail == "subspaces":
-            check_subspaces(x.shape[1], few)
             subspaces_tail, small = few, size
         else:
             subspaces_tail = subspaces
@@ -88,6 +85,13 @@ class MGQE(DPQ):
         if group and self.options.tail == "shared":
             return self.state[f"value.{table}.0"][:, : 1 << self.options.tail_bits]
         return self.state[f"value.{table}.{group}"]
+
+    def _own_centroids(self, used: dict[tuple[str, int], list[Any]]) -> Iterator[tuple[str, int, list[Any]]]:
+        if self.options.tail != "shared":
+            yield from super()._own_centroids(used)
+            return
+        for table in {table for table, _ in used}:  # both groups use the head's centroids
+            yield table, 0, used.get((table, 0), []) + used.get((table, 1), [])
 
     def _all_groups(self) -> range:
         return range(2)

@@ -81,6 +81,11 @@ class Pq(Quantizer):
     class Options(ProductOptions):
         """The options of `Pq`."""
 
+    @classmethod
+    def check(cls, bits: int, options: Any, dim: int) -> None:
+        """Raise a FewbitsError unless the sub-spaces divide the dimensions."""
+        check_subspaces(dim, options.subspaces)
+
     def fit(self, tables: Mapping[str, Sequence[Any]], counts: Mapping[str, np.ndarray]) -> None:
         """Learn the centroids of both tables."""
         vectors = {table: as_matrix(self.vectors(layers, table), table) for table, layers in tables.items()}
@@ -106,6 +111,11 @@ class Opq(Quantizer):
 
     class Options(ProductOptions):
         """The options of `Opq`."""
+
+    @classmethod
+    def check(cls, bits: int, options: Any, dim: int) -> None:
+        """Raise a FewbitsError unless the sub-spaces divide the dimensions."""
+        check_subspaces(dim, options.subspaces)
 
     def fit(self, tables: Mapping[str, Sequence[Any]], counts: Mapping[str, np.ndarray]) -> None:
         """Learn the rotation from the item vectors, then the centroids of both tables."""

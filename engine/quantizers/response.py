@@ -16,7 +16,7 @@ def responses(parts: Any, value: Any, key: Any) -> Iterator[Any]:
     """Yield responses [m', M, K] of parts [m, M, w], some rows at a time.
 
     To ``key`` [M, K, w] by the inner product, or, where that is None, to ``value`` [M, K, w] by the negative squared
-    distance, less the part's own square, which is the same for all centroids.
+    distance.
     """
     subspaces, size, _ = value.shape
     step = max(1, PIECE // (subspaces * size))
@@ -24,7 +24,7 @@ def responses(parts: Any, value: Any, key: Any) -> Iterator[Any]:
     for first in range(0, len(parts), step):
         piece = parts[first : first + step]
         dots = (piece.transpose(0, 1) @ table.transpose(1, 2)).transpose(0, 1)  # [m', M, K]
-        yield dots if key is not None else 2 * dots - table.square().sum(2)
+        yield dots if key is not None else 2 * dots - table.square().sum(2) - piece.square().sum(2, keepdim=True)
 
 
 def chosen(pieces: Iterable[Any], norm: "BatchNorm | None", training: bool, value: Any) -> tuple[Any, Any]:
@@ -75,7 +75,7 @@ class BatchNorm:
 
     def __call__(self, piece: Any) -> Any:
         mean, deviation = (self.state[f"{self.name}.{key}"] for key in ("mean", "deviation"))
-        return (piece - mean) / (deviation + TINY * deviation.mean())
+        return (piece - mean) / (deviation + TINY * deviation.mean() + np.finfo(np.float32).tiny)
 
 
 def first_keys(value: np.ndarray, x: np.ndarray) -> np.ndarray:

@@ -51,26 +51,21 @@ class Batch:
     user_at: Any  # [B] into users
     positive_at: Any  # [B] into items
     negative_at: Any  # [B] (one for each pair) or [N] (shared by all) into items
+    bpr: bool  # the loss is BPR alone, whose curvature has a closed form
     progress: float  # share of the whole tuning that is over, 0 … 1
     generator: Any  # torch generator for whatever the method draws
-
-    @property
-    def paired(self) -> bool:
-        """Return whether each pair has a negative of its own."""
-        return len(self.negative_at) == len(self.user_at)
 
 
 class TrainedQuantizer(Quantizer):
     """A quantizer with a state that is learned or measured while the model is tuned.
 
-    ``state`` holds torch tensors by name; those in ``learned`` get gradients, ``rates`` multiply their learning rate.
+    ``state`` holds torch tensors by name; those in ``learned`` get gradients.
     """
 
     trained = True
     layered: ClassVar[bool] = False
     """Whether `readout` wants every layer; if not it gets one, their mean."""
     learned: ClassVar[tuple[str, ...]] = ()
-    rates: ClassVar[Mapping[str, float]] = {}
 
     class Options(TuningOptions):
         """The tuning's options alone."""
@@ -82,6 +77,9 @@ class TrainedQuantizer(Quantizer):
     def rotation(self, items: Sequence[np.ndarray]) -> np.ndarray | None:
         """Return an orthogonal map [d, d] that turns the model before it is tuned, given its item layers; or none."""
         return None
+
+    def teach(self, teacher: Mapping[str, np.ndarray]) -> None:
+        """Take the full-precision model's vectors of both tables, where the method stores them; after `start`."""
 
     def start(self, tables: Mapping[str, Sequence[np.ndarray]], counts: Mapping[str, np.ndarray]) -> None:
         """Set the state from the checkpoint's layers of both tables and each row's training interactions."""
@@ -124,6 +122,11 @@ class TrainedQuantizer(Quantizer):
         """Return whether `extra_loss` holds the ranking, so that the loss of the options is left out."""
         return False
 
+    @property
+    def rate(self) -> float:
+        """Return the learning rate that tuning begins with."""
+        return float(self.options.lr)
+
     def extra_loss(self) -> Any:
         """Return what the method adds to the loss of the rows last read out; 0 for none."""
         return 0.0
@@ -134,8 +137,8 @@ class TrainedQuantizer(Quantizer):
     def on_epoch(self, draw: Callable[[], tuple[Any, Any, Batch]], loss: Callable[..., Any], progress: float) -> None:
         """Do what happens before each epoch of tuning.
 
-        ``draw()`` gives user layers, item layers and batch of a random step, ``loss(u, p, n)`` its twice
-        differentiable loss.
+        ``draw()`` gives user layers, item layers and batch of a random step, ``loss(scored, batch)`` the loss of what
+        `rows` returns for it, ranking and distillation, twice differentiable.
         """
 
 

@@ -85,8 +85,9 @@ def cached(root: Path, key: str, about: dict[str, Any], make: Callable[[Path], T
         trained = make(folder / RESUME)
         with disk_errors(folder):
             save_file({k: np.ascontiguousarray(a) for k, a in trained.arrays.items()}, folder / ARRAYS)
+        epochs = trained.history[-1]["epoch"] if trained.history else 0
         meta = {
-            **about, "train_s": trained.train_s, "best_epoch": trained.best_epoch, "epochs": len(trained.history),
+            **about, "train_s": trained.train_s, "best_epoch": trained.best_epoch, "epochs": epochs,
             "history": trained.history, "machine": machine(), "sha256": sha256(folder / ARRAYS),
         }  # fmt: skip
         write_json(folder / "meta.json", meta)

@@ -1,7 +1,8 @@
 """The training loop that models and quantizers share: epochs of steps, validation after each, the best one kept.
 
-After every epoch all that the next one depends on (parameters, Adam's moments, the generator's state, the best so far)
-is written to one file, atomically: a training that was killed goes on from there and ends with the same bits.
+After every epoch all that the next one depends on (parameters, Adam's moments, the generator's state, the best so
+far) is written to one file, atomically: a training that was killed goes on from there and, on a CPU, ends with the
+same bits.
 """
 
 import json
@@ -39,7 +40,7 @@ class Steps(ABC):
 
     Parameters
     ----------
-    start : the arrays to learn, by name; ``rates`` multiply the learning rate of those whose names they begin.
+    start : the arrays to learn, by name.
     """
 
     def __init__(
@@ -48,7 +49,6 @@ class Steps(ABC):
         lr: float,
         cosine: bool,
         rng: np.random.Generator,
-        rates: Mapping[str, float] | None = None,
     ) -> None:
         import torch
 
@@ -57,12 +57,7 @@ class Steps(ABC):
         self.parameters = {
             name: torch.from_numpy(np.array(a)).to(self.device).requires_grad_() for name, a in start.items()
         }
-        factors = [next((f for key, f in (rates or {}).items() if name.startswith(key)), 1.0) for name in start]
-        groups = [
-            {"params": [p], "lr": lr * f, "base": lr * f}
-            for p, f in zip(self.parameters.values(), factors, strict=True)
-        ]
-        self.optimizer = torch.optim.Adam(groups, lr=lr, fused=True)
+        self.optimizer = torch.optim.Adam(list(self.parameters.values()), lr=lr, fused=True)
 
     @abstractmethod
     def epoch(self, number: int) -> Iterator[tuple[int, int, Callable[[float], Any]]]:
@@ -82,7 +77,7 @@ class Steps(ABC):
     def descend(self, loss: Any, progress: float) -> float:
         """Take a gradient step on a loss; ``progress`` is the share of the whole budget that is used, 0 … 1."""
         for group in self.optimizer.param_groups:
-            group["lr"] = group["base"] * ((1 + np.cos(np.pi * progress)) / 2 if self.cosine else 1)
+            group["lr"] = self.lr * ((1 + np.cos(np.pi * progress)) / 2 if self.cosine else 1)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
@@ -117,11 +112,12 @@ class Steps(ABC):
         with torch.no_grad():
             for name, parameter in self.parameters.items():
                 parameter.copy_(torch.from_numpy(state[f"now/{name}"]))
-                moments = {key: state[f"adam/{key}/{name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
-                self.optimizer.state[parameter] = {
-                    key: torch.from_numpy(value).to("cpu" if key == "step" else self.device)
-                    for key, value in moments.items()
-                }
+                if f"adam/step/{name}" in state:  # what has had no gradient so far has no moments
+                    shapes = {"step": (), "exp_avg": parameter.shape, "exp_avg_sq": parameter.shape}
+                    self.optimizer.state[parameter] = {
+                        key: torch.from_numpy(state[f"adam/{key}/{name}"]).reshape(shape).to(self.device)
+                        for key, shape in shapes.items()
+                    }
         own = {key.removeprefix("now/"): v for key, v in state.items() if key.startswith("now/")}
         self.restore_extra({name: v for name, v in own.items() if name not in self.parameters})
 
@@ -151,7 +147,7 @@ def run(steps: Steps, epochs: int, patience: int, report: Report, resume: Path |
         seconds = round(before + time.perf_counter() - started, 2)
         history.append({"epoch": epoch, "loss": loss, METRIC: metric, "seconds": seconds})
         report(epoch=epoch, epochs=epochs, loss=loss, fraction=epoch / epochs, **{METRIC: metric})
-        if not best or metric > max(h[METRIC] for h in history[:-1]):
+        if not best or metric > history[best_epoch - 1][METRIC] or not any(h[METRIC] for h in history):
             best, best_epoch = steps.arrays(), epoch
         if resume is not None and epoch < epochs:
             _keep(steps, history, best_epoch, best, resume)

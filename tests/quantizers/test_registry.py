@@ -27,6 +27,10 @@ def test_defaults_written_out_or_left_out_give_one_run_id():
         (spec(bits=3), "got 3 bits, expected one of 8, 4, 2, 1"),
         (spec(scales="row"), "unknown option of uniform 'scales'; known: fit, scale"),
         (spec("float32", 32, scale="row"), "unknown option of float32 'scale'; known: none"),
+        (spec("pq", 8, subspaces=10), "subspaces: got 10, expected a divisor of the 64 dimensions: 1, 2, 4"),
+        (spec("dpq", 8, subspaces=10), "subspaces: got 10"),
+        (spec("mgqe", 8, tail_bits=9), "option 'tail_bits' of mgqe: got 9; Input should be less than or equal to 8"),
+        (spec("mgqe", 8, tail="subspaces", tail_subspaces=7), "subspaces: got 7"),
         (spec(scale="rows"), "option 'scale' of uniform: got 'rows'; Input should be 'row' or 'table'"),
     ],
 )

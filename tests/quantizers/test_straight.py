@@ -8,7 +8,7 @@ from engine.quantizers import hessian
 from engine.quantizers.l2qgcn import annealed_sign
 from engine.quantizers.straight import gste
 from engine.spec import RunSpec
-from tests.quantizers.test_trained_contract import batch, leaves, plain_bpr, started
+from tests.quantizers.test_trained_contract import batch, layers, leaves, plain_bpr, scored_bpr, started
 
 torch = pytest.importorskip("torch")
 
@@ -80,7 +80,7 @@ def test_the_closed_form_of_the_bpr_trace_is_hutchinsons_within_its_error():
 def test_delta_is_measured_apart_for_users_and_items_and_is_the_mean_curvature_over_the_typical_gradient():
     method = started(RunSpec(dataset="d", quantizer="hqgnn", bits=2, options={"scale": "table", "g_scale": "mean_abs"}))
     rows, step = leaves(method), batch()
-    method.on_epoch(lambda: (rows["user"], rows["item"], step), plain_bpr, 0.0)
+    method.on_epoch(lambda: (rows["user"], rows["item"], step), scored_bpr, 0.0)
     for table in ("user", "item"):
         gradient, diagonal = method._curvatures(rows["user"], rows["item"], step)[table]
         expected = float(diagonal.mean() / gradient.abs().mean())
@@ -91,15 +91,13 @@ def test_delta_is_measured_apart_for_users_and_items_and_is_the_mean_curvature_o
 def test_the_bpr_trace_of_repeated_rows_is_that_of_autograd():
     method = started(RunSpec(dataset="d", quantizer="hqgnn", bits=2, options={"scale": "row"}))
     rows, step = leaves(method), batch()
-    method._loss = plain_bpr
+    method._loss = scored_bpr
     exact = method._curvatures(rows["user"], rows["item"], step)
     draws = []
     for seed in range(100):
         step.generator.manual_seed(seed)
-        alone = type(step)(**{**vars(step), "negative_at": torch.cat([step.negative_at, step.negative_at[:1]])})
-        assert not alone.paired, "not told to be BPR, the curvature is probed"
-        method._loss = lambda u, p, n: plain_bpr(u, p, n[: len(u)])
-        draws.append(float(method._curvatures(rows["user"], rows["item"], alone)["item"][1].mean()))
+        probed = type(step)(**{**vars(step), "bpr": False})
+        draws.append(float(method._curvatures(rows["user"], rows["item"], probed)["item"][1].mean()))
     assert abs(np.mean(draws) - float(exact["item"][1].mean())) < 4 * np.std(draws) / 10
 
 
@@ -134,15 +132,27 @@ def test_centroids_that_no_row_uses_move_to_rows_in_the_first_half_only():
         method = started(RunSpec(dataset="d", quantizer="dpq", bits=4, options={"scale": "none"}))
         method.state["value.item.0"][:, 0] = 100.0
         rows, step = leaves(method), batch()
-        method.on_epoch(lambda rows=rows, step=step: (rows["user"], rows["item"], step), plain_bpr, progress)
+        method.on_epoch(lambda rows=rows, step=step: (rows["user"], rows["item"], step), scored_bpr, progress)
         assert (float(method.state["value.item.0"][:, 0].abs().max()) < 100) == moved
         assert 1 <= float(method.state["perplexity.item.0"].min()) <= 16
 
 
+def test_centroids_that_only_the_tail_uses_are_not_dead():
+    method = started(RunSpec(dataset="d", quantizer="mgqe", bits=8, options={"tail_bits": 2, "scale": "none"}))
+    before = method.state["value.item.0"].clone()
+    rows, step = leaves(method), batch()
+    tail = type(step)(**{**vars(step), "items": torch.arange(50) + 100})  # none of them is frequent
+    method.on_epoch(lambda: (rows["user"], rows["item"], tail), scored_bpr, 0.0)
+    used = method.codes(layers(method)["item"], "item")
+    assert used.n == 200
+    moved = (method.state["value.item.0"] != before).any(2)
+    assert moved[:, 4:].float().mean() > 0.9 and not moved[:, :4].all(), (
+        "of the four that the tail may use, the used ones stay"
+    )
+
+
 def test_mgqe_lets_the_tail_use_the_first_centroids_alone():
     method = started(RunSpec(dataset="d", quantizer="mgqe", bits=8, options={"tail_bits": 2}))
-    from tests.quantizers.test_trained_contract import layers
-
     codes = method.codes(layers(method)["item"], "item")
     assert not codes.tail[:20].any() and codes.tail[20:].all(), "the 20 most frequent of 200 are the head"
     assert codes.q[codes.tail].max() < 4 and codes.q[~codes.tail].max() >= 4

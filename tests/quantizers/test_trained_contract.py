@@ -53,11 +53,11 @@ def started(spec, seed=0):
     return method
 
 
-def batch(progress=0.5):
+def batch(progress=0.5, bpr=True):
     rng = np.random.default_rng(0)
     draws = [torch.from_numpy(rng.integers(0, n, 40)) for n in (20, 50, 50)]
     users, items = torch.arange(20), torch.arange(50)
-    return Batch(users, items, *draws, progress, torch.Generator().manual_seed(0))
+    return Batch(users, items, *draws, bpr, progress, torch.Generator().manual_seed(0))
 
 
 def leaves(method):
@@ -96,13 +96,17 @@ def test_codes_are_stored_searched_and_asked_for_in_both_precisions(spec):
 def test_gradients_reach_both_tables_and_every_learned_parameter(spec):
     method, rows, step = started(spec), leaves(started(spec)), batch()
     learned = {name: method.state[name].requires_grad_() for name in method.learned}
-    method.on_epoch(lambda: (rows["user"], rows["item"], step), plain_bpr, 0.0)
+    method.on_epoch(lambda: (rows["user"], rows["item"], step), scored_bpr, 0.0)
     scored = method.rows(rows["user"], rows["item"], step)
     loss = plain_bpr(*scored) + method.extra_loss()
     method.before_backward(rows["user"], rows["item"], step)
     loss.backward()
     for name, leaf in {**{t: x for t, several in rows.items() for x in several}, **learned}.items():
         assert leaf.grad is not None and torch.isfinite(leaf.grad).all() and leaf.grad.any(), name
+
+
+def scored_bpr(scored, _batch):
+    return plain_bpr(*scored)
 
 
 def plain_bpr(users, positives, negatives):

@@ -83,9 +83,9 @@ class Killed(Exception):
     """Stands for a process that ends in the middle."""
 
 
-@pytest.mark.parametrize("name", TRAINED)
-def test_a_tuning_that_was_killed_goes_on_and_ends_with_the_same_codes(root, demo, name, tmp_path):
-    spec = spec_of(name)
+@pytest.mark.parametrize(("name", "users"), [*((name, "own") for name in TRAINED), ("dpq", "float32")])
+def test_a_tuning_that_was_killed_goes_on_and_ends_with_the_same_codes(root, demo, name, users, tmp_path):
+    spec = spec_of(name, users=users)
     layers, quantizer, _ = tuned(root, demo, spec)
 
     def dies_in_the_second_epoch(**fields):
@@ -102,6 +102,24 @@ def test_a_tuning_that_was_killed_goes_on_and_ends_with_the_same_codes(root, dem
     for table, rows in demo.tables(layers).items():
         one, two = quantizer.codes(rows, table), same.codes(demo.tables(again)[table], table)
         np.testing.assert_array_equal(one.decode(), two.decode())
+
+
+def test_curvature_is_probed_unless_the_loss_is_bpr_alone(root, demo, monkeypatch):
+    told = []
+    monkeypatch.setattr(
+        "engine.quantizers.hqgnn.hessian.bpr_diagonal", lambda *rows: told.append(1) or (rows[0], rows[0])
+    )
+    for loss, distill, exact in (("softmax", 0.0, False), ("bpr", 0.5, False), ("bpr", 0.0, True)):
+        tuned(root, demo, spec_of("hqgnn", loss=loss, distill=distill, steps=1, lr=0.0015))
+        assert bool(told) == exact
+
+
+def test_hashed_lists_are_re_ranked_by_the_full_precision_model(root, demo):
+    spec = spec_of("hashgnn", rerank=True)
+    layers, quantizer, _ = tuned(root, demo, spec)
+    full = encoders.create(spec.model, demo).layers(obtain(root, spec.model, demo, quiet).arrays)
+    exact = quantizer.codes(demo.tables(layers)["item"], "item").exact.decode()
+    np.testing.assert_allclose(exact, demo.tables([np.mean(full, 0)])["item"][0], atol=1e-6)
 
 
 def test_equal_runs_share_one_tuning_whatever_they_are_served_with(root, demo):
