@@ -17,8 +17,6 @@ ITEMS, HEAD = 3000, 300
 """The demo set's items, and the tenth of them that MGQE calls frequent."""
 CASES = [  # quantizer, bits, options, bytes of the packed items and of all that is stored beside them
     ("float32", 32, {}, ITEMS * 64),
-    ("float16", 16, {}, ITEMS * 32),
-    ("uniform", 4, {"scale": "row"}, ITEMS * (8 + 2) + 4),
     ("uniform", 8, {"scale": "table"}, ITEMS * 16 + 4),
     ("sign", 1, {"scale": "none"}, ITEMS * 8 + 4),  # 16 bits fill a word
     ("opq", 8, {}, ITEMS * (8 + 2) + 4 + 4 * 256 * 16),

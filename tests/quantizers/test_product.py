@@ -39,10 +39,10 @@ def test_users_have_centroids_of_their_own(name):
 @pytest.mark.parametrize(("bits", "size"), [(8, 256), (4, 16)])
 def test_bits_and_subspaces_say_how_many_centroids_there_are(name, bits, size):
     items = tables.items(60, 24)
-    codes = fitted(name, bits, items, subspaces=6).codes([items], "item")
-    assert codes.q.shape == (60, 6) and codes.books[0].centroids.shape == (6, size, 4)
-    assert codes.nbytes == 60 * 6 * bits // 8 + 4 * size * 24 + 2 * 60 + 4
-    assert fitted(name, bits, items, subspaces=6, scale="none").codes([items], "item").row_scale is None
+    codes = fitted(name, bits, items, subspaces=8).codes([items], "item")
+    assert codes.q.shape == (60, 8) and codes.books[0].centroids.shape == (8, size, 3)
+    assert codes.nbytes == 60 * 8 * bits // 8 + 4 * size * 24 + 2 * 60 + 4
+    assert fitted(name, bits, items, subspaces=8, scale="none").codes([items], "item").row_scale is None
 
 
 def test_a_rows_scale_makes_its_product_with_itself_exact():

@@ -1,4 +1,4 @@
-"""A sweep of eight real runs survives kill -9 of the engine, of a run's process, and of both at once."""
+"""A sweep of five real runs survives kill -9 of the engine, of a run's process, and of both at once."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from engine.store.status import engine_alive, engine_pid, start_engine
 QUICK = {"encoder": "mf", "dim": 8, "epochs": 1}
 SPECS = [
     RunSpec(dataset="demo", quantizer="uniform", bits=bits, query_bits=(32,), model=ModelSpec(seed=seed, **QUICK))
-    for seed in range(2) for bits in (8, 4, 2, 1)
+    for seed, bits in ((0, 8), (0, 4), (0, 2), (0, 1), (1, 8))
 ]  # fmt: skip
 
 
