@@ -29,7 +29,7 @@ from engine.quantizers.base import as_matrix
 from engine.quantizers.kmeans import check_subspaces, kmeans_books
 from engine.quantizers.product import MOST, learned_rotation
 from engine.quantizers.response import BatchNorm, chosen, first_keys, responses
-from engine.quantizers.trained import Batch, TrainedQuantizer, TuningOptions, tensor, through
+from engine.quantizers.trained import Batch, TrainedQuantizer, TuningOptions, embedding, tensor, through
 from engine.quantizers.uniform import importance
 
 ROUNDS = 15
@@ -173,11 +173,14 @@ class DPQ(TrainedQuantizer):
         import torch
 
         value = self._value(table, group)
-        subspaces, _, width = value.shape
+        subspaces, size, width = value.shape
         norm = self._norm(table, group) if self.options.batch_norm else None
         soft = self.options.variant == "sx" and x.requires_grad
         codes, blend = chosen(self._response(x, table, group), norm, self.training, value.detach() if soft else None)
-        picked = value[torch.arange(subspaces), codes]  # [m, M, w]
+        places = (
+            codes + torch.arange(subspaces, device=codes.device) * size
+        )  # a look-up sums gradients in a fixed order
+        picked = embedding()(places, value.reshape(-1, width))  # [m, M, w]
         if soft:
             return (picked + (blend - blend.detach())).reshape(x.shape), codes  # adds 0 forward
         parts = x.reshape(len(x), subspaces, width)
