@@ -29,7 +29,7 @@ from engine.quantizers.base import as_matrix
 from engine.quantizers.kmeans import check_subspaces, kmeans_books
 from engine.quantizers.product import MOST, learned_rotation
 from engine.quantizers.response import BatchNorm, chosen, first_keys, responses
-from engine.quantizers.trained import Batch, TrainedQuantizer, TuningOptions, embedding, tensor, through
+from engine.quantizers.trained import Batch, TrainedQuantizer, TuningOptions, embedding, mean_of, tensor, through
 from engine.quantizers.uniform import importance
 
 ROUNDS = 15
@@ -101,8 +101,7 @@ class DPQ(TrainedQuantizer):
     def rotation(self, items: Sequence[np.ndarray]) -> np.ndarray | None:
         if self.options.rotate == "none":
             return None
-        matrix = as_matrix(sum(items[1:], items[0]) / len(items), "item")
-        return learned_rotation(matrix, self._published(), 1 << self.width, np.random.default_rng(self.seed))
+        return learned_rotation(mean_of(items), self._published(), 1 << self.width, np.random.default_rng(self.seed))
 
     def _published(self) -> product.ProductOptions:
         """Return the options of the untrained product codes that tuning starts from."""

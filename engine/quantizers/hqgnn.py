@@ -33,7 +33,7 @@ from engine.quantizers import hessian
 from engine.quantizers.base import as_matrix
 from engine.quantizers.rotation import ROUNDS, learned_rotation
 from engine.quantizers.straight import gste
-from engine.quantizers.trained import Batch, TrainedQuantizer, TuningOptions, embedding, tensor, through
+from engine.quantizers.trained import Batch, TrainedQuantizer, TuningOptions, embedding, mean_of, tensor, through
 from engine.quantizers.uniform import fit_table
 
 FOLLOW = 0.99
@@ -85,8 +85,7 @@ class HQGNN(TrainedQuantizer):
     def rotation(self, items: Sequence[np.ndarray]) -> np.ndarray | None:
         if self.options.rotate == "none":
             return None
-        matrix = as_matrix(sum(items[1:], items[0]) / len(items), "item")
-        return learned_rotation(matrix, ROUNDS, np.random.default_rng(self.seed))
+        return learned_rotation(mean_of(items), ROUNDS, np.random.default_rng(self.seed))
 
     def start(self, tables: Mapping[str, Sequence[np.ndarray]], counts: Mapping[str, np.ndarray]) -> None:
         import torch

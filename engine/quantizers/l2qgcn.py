@@ -28,7 +28,7 @@ from engine.codes import LayeredBinaryCodes
 from engine.quantizers.base import as_matrix
 from engine.quantizers.rotation import ROUNDS, learned_rotation
 from engine.quantizers.straight import sign
-from engine.quantizers.trained import Batch, TrainedQuantizer, TuningOptions, tensor, through
+from engine.quantizers.trained import Batch, TrainedQuantizer, TuningOptions, mean_of, tensor, through
 
 HOLD, COLDEST = 0.3, 0.1
 """Share of the steps before annealing begins, and the temperature that it ends at."""
@@ -66,8 +66,7 @@ class L2QGCN(TrainedQuantizer):
     def rotation(self, items: Sequence[np.ndarray]) -> np.ndarray | None:
         if self.options.rotate == "none":
             return None
-        matrix = as_matrix(sum(items[1:], items[0]) / len(items), "item")
-        return learned_rotation(matrix, ROUNDS, np.random.default_rng(self.seed))
+        return learned_rotation(mean_of(items), ROUNDS, np.random.default_rng(self.seed))
 
     def start(self, tables: Mapping[str, Sequence[np.ndarray]], counts: Mapping[str, np.ndarray]) -> None:
         import torch

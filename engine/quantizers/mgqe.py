@@ -90,7 +90,7 @@ class MGQE(DPQ):
         if self.options.tail != "shared":
             yield from super()._own_centroids(used)
             return
-        for table in {table for table, _ in used}:  # both groups use the head's centroids
+        for table in dict.fromkeys(table for table, _ in used):  # both groups use the head's centroids
             yield table, 0, used.get((table, 0), []) + used.get((table, 1), [])
 
     def _all_groups(self) -> range:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from engine.quantizers.base import Quantizer
+from engine.quantizers.base import Quantizer, as_matrix
 from engine.spec import Strict
 
 
@@ -88,7 +88,7 @@ class TrainedQuantizer(Quantizer):
         """Take the state as it was stored."""
         import torch
 
-        self.state = {name: torch.from_numpy(np.array(value)) for name, value in state.items()}
+        self.state = {name: torch.tensor(value) for name, value in state.items()}
 
     def dump(self) -> dict[str, np.ndarray]:
         """Return the state as arrays."""
@@ -140,6 +140,11 @@ class TrainedQuantizer(Quantizer):
         ``draw()`` gives user layers, item layers and batch of a random step, ``loss(scored, batch)`` the loss of what
         `rows` returns for it, ranking and distillation, twice differentiable.
         """
+
+
+def mean_of(items: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the mean of item layers, float32 [n, d], or raise a FewbitsError where it is not finite."""
+    return as_matrix(sum(items[1:], items[0]) / len(items), "item")
 
 
 def embedding() -> Callable[[Any, Any], Any]:

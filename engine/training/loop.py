@@ -55,7 +55,8 @@ class Steps(ABC):
         self.torch, self.rng, self.lr, self.cosine = torch, rng, lr, cosine
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.parameters = {
-            name: torch.from_numpy(np.array(a)).to(self.device).requires_grad_() for name, a in start.items()
+            name: torch.tensor(a, device=self.device).requires_grad_()  # its own memory: sums may depend on alignment
+            for name, a in start.items()
         }
         self.optimizer = torch.optim.Adam(list(self.parameters.values()), lr=lr, fused=True)
 
@@ -115,7 +116,7 @@ class Steps(ABC):
                 if f"adam/step/{name}" in state:  # what has had no gradient so far has no moments
                     shapes = {"step": (), "exp_avg": parameter.shape, "exp_avg_sq": parameter.shape}
                     self.optimizer.state[parameter] = {
-                        key: torch.from_numpy(state[f"adam/{key}/{name}"]).reshape(shape).to(self.device)
+                        key: torch.tensor(state[f"adam/{key}/{name}"], device=self.device).reshape(shape)
                         for key, shape in shapes.items()
                     }
         own = {key.removeprefix("now/"): v for key, v in state.items() if key.startswith("now/")}

@@ -127,7 +127,7 @@ class _TuningSteps(loop.Steps):
         self.model, self.split, self.encoder, self.quantizer = model, split, encoder, quantizer
         self.loss = losses.create(model, split)
         self.users, self.items = split.train.users().astype(np.int64), split.train.items.astype(np.int64)
-        self.teacher = self.torch.from_numpy(teacher).to(self.device)
+        self.teacher = self.torch.tensor(teacher, device=self.device)
         scale = float(np.linalg.norm(teacher[self.items + split.n_users], axis=1).mean())
         self.temperature = model.temperature * scale  # of inner products with unit users: what the cosine's is worth
         self._bind()
@@ -144,7 +144,7 @@ class _TuningSteps(loop.Steps):
 
     def restore_extra(self, arrays: Mapping[str, np.ndarray]) -> None:
         for key, value in arrays.items():
-            self.quantizer.state[key.removeprefix("quantizer/")] = self.torch.from_numpy(value).to(self.device)
+            self.quantizer.state[key.removeprefix("quantizer/")] = self.torch.tensor(value, device=self.device)
 
     def epoch(self, number: int) -> Iterator[tuple[int, int, Callable[[float], float]]]:
         progress = (number - 1) * STEPS / self.quantizer.options.steps
