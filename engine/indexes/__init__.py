@@ -31,8 +31,8 @@ LAYOUTS: dict[str, type[Index]] = {
     "layered": LayeredIndex,
     "reranked": RerankedIndex,
 }
-INDEX_FORMAT = "fewbits-index-1"
-QUERIES_FORMAT = "fewbits-queries-1"
+INDEX_FORMAT = "fewbits-index-2"
+QUERIES_FORMAT = "fewbits-queries-2"
 
 
 def build(codes: Codes, seed: int = 0) -> Index:

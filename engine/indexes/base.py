@@ -11,14 +11,16 @@ from itertools import pairwise
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from numba import njit
 
 from engine.codes import UNIT_BYTES, Codes
 from engine.errors import FewbitsError
+from engine.indexes.exclusion import Exclude, checked_exclude
 from engine.indexes.packed import Form, Packed, fitting, plain
 from engine.indexes.topk import permutation
 
 MAX_ITEMS = 2**31 - 1
-Exclude = tuple[np.ndarray, np.ndarray]
+_FLOAT32 = np.dtype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +52,10 @@ class Index(ABC):
     @abstractmethod
     def build(cls, codes: Codes, seed: int = 0) -> Self:
         """Return the index of these item codes; row i is item i. The seed (0 … 2^63 - 1) orders equal scores."""
+
+    @abstractmethod
+    def codes(self) -> Codes:
+        """Return the items' codes, row i of item i: the inverse of `build`."""
 
     @abstractmethod
     def pack_queries(self, codes: Codes) -> Packed:
@@ -129,7 +135,7 @@ class Index(ABC):
         queries, k = self._checked_queries(queries), int(k)
         if k < 1 or threads < 1:
             raise FewbitsError(f"search: got k {k} and threads {threads}, expected at least 1 of each")
-        indptr, items = _checked_exclude(exclude, len(queries), self.n)
+        indptr, items = checked_exclude(exclude, len(queries), self.n)
         ids, scores = np.empty((len(queries), k), np.int32), np.empty((len(queries), k), np.float32)
         run: Callable[..., None] = self._search_packed if isinstance(queries, Packed) else self._search_float
         if threads == 1 or len(queries) == 1:
@@ -146,24 +152,29 @@ class Index(ABC):
     def _checked_queries(self, queries: np.ndarray | Packed) -> np.ndarray | Packed:
         if isinstance(queries, Packed):
             return self._checked_packed(queries)
-        if not isinstance(queries, np.ndarray) or queries.dtype != np.float32 or queries.ndim != 2:
+        if not isinstance(queries, np.ndarray) or queries.dtype != _FLOAT32 or queries.ndim != 2:
             got_type = (
                 f"{queries.dtype} {list(queries.shape)}" if isinstance(queries, np.ndarray) else type(queries).__name__
             )
             raise FewbitsError(f"queries: got {got_type}, expected float32 [B, {self.dim}], or pack_queries of codes")
         if queries.shape[1] != self.dim:
             raise FewbitsError(f"queries: got {queries.shape[1]} dimensions, expected the index's {self.dim}")
-        if not np.isfinite(queries).all():
+        queries = plain(queries)
+        if not _finite(queries):
             raise FewbitsError("queries: got NaN or infinite numbers, expected finite ones")
-        return plain(queries)
+        return queries
 
     def _checked_packed(self, queries: Packed) -> Packed:
+        if queries.fits is self:
+            return queries
         got, expected = (queries.layout, queries.dim, queries.bits), (self.layout, self.dim, self.bits)
         if got != expected:
             raise FewbitsError(
                 f"queries: got (layout, dim, bits) {got}, expected {expected}; pack them with this index"
             )
-        return fitting(queries, self._packed_forms(queries))
+        queries = fitting(queries, self._packed_forms(queries))
+        object.__setattr__(queries, "fits", self)
+        return queries
 
 
 def checked_seed(n: int, seed: int) -> int:
@@ -180,6 +191,13 @@ def stored_order(n: int, seed: int) -> np.ndarray:
     return permutation(n, checked_seed(n, seed))
 
 
+def item_order(n: int, seed: int) -> np.ndarray:
+    """Return the position of each item id, int64 [n]: the inverse of `stored_order`."""
+    positions = np.empty(n, np.int64)
+    positions[stored_order(n, seed)] = np.arange(n)
+    return positions
+
+
 def own_codes(index: Index, codes: Codes, any_bits: bool = False) -> None:
     """Raise a FewbitsError unless the codes are of the items' own kind, dimension and (or any) bit-width."""
     if not index.accepts(codes) or codes.dim != index.dim or not (any_bits or codes.bits == index.bits):
@@ -188,24 +206,11 @@ def own_codes(index: Index, codes: Codes, any_bits: bool = False) -> None:
         raise FewbitsError(f"queries: got {got}, expected the items' own {own}")
 
 
-_NOTHING = np.empty(0, np.int32)
-
-
-def _checked_exclude(exclude: Exclude | None, batch: int, n: int) -> Exclude:
-    """Return (indptr, items) as the kernels want them."""
-    if exclude is None:
-        return np.zeros(batch + 1, np.int64), _NOTHING
-    indptr, items = exclude
-    if indptr.dtype != np.int64 or items.dtype != np.int32 or indptr.ndim != 1 or items.ndim != 1:
-        got = f"{indptr.dtype} {list(indptr.shape)} and {items.dtype} {list(items.shape)}"
-        raise FewbitsError(f"exclude: got {got}, expected int64 [{batch + 1}] and int32 [m]")
-    if len(indptr) != batch + 1:
-        raise FewbitsError(f"exclude: got indptr of {len(indptr)}, expected {batch + 1} for {batch} queries")
-    low, high = int(indptr[0]), int(indptr[-1])
-    if low < 0 or high > len(items) or (indptr[1:] < indptr[:-1]).any():
-        raise FewbitsError(f"exclude: got indptr from {low} to {high}, expected it to ascend within 0 … {len(items)}")
-    used = plain(items[low:high])
-    # a negative id is a large one when read without a sign, so one maximum checks both ends
-    if len(used) and int(used.view(np.uint32).max()) >= n:
-        raise FewbitsError(f"exclude: got an item id outside 0 … {n - 1}, expected ids of this index")
-    return plain(indptr - low if low else indptr), used
+@njit(cache=True, nogil=True)
+def _finite(queries: np.ndarray) -> bool:
+    """Return whether all numbers [B, D] are finite: of a finite number and only of such, 0 times it is 0."""
+    total = np.float32(0)
+    for query in queries:
+        for value in query:
+            total += np.float32(0) * value
+    return total == 0

@@ -10,12 +10,16 @@ from numba import njit
 
 from engine.codes import Codes, FloatCodes
 from engine.errors import FewbitsError
-from engine.indexes.base import Index, checked_seed, own_codes, stored_order
+from engine.indexes.base import Index, checked_seed, item_order, own_codes, stored_order
 from engine.indexes.half import widen
 from engine.indexes.packed import Form, Packed, plain
-from engine.indexes.topk import BLOCK, begin, excluded_positions, finish, hide, offer
+from engine.indexes.simd import ITEMS, above, lowest
+from engine.indexes.topk import begin, excluded_positions, finish, push, visible
 
 NO_STEPS = np.empty(0, np.float32)
+TILE, STRETCH = 16, 1024
+"""Queries that share the reading of so many rows, which stay in the second-level cache."""
+_ONE = np.uint64(1)
 
 
 class FlatIndex(Index):
@@ -41,6 +45,10 @@ class FlatIndex(Index):
         if not isinstance(codes, FloatCodes):
             raise FewbitsError(f"flat index: got {type(codes).__name__}, expected FloatCodes")
         return cls(codes.values[stored_order(codes.n, seed)], seed)
+
+    def codes(self) -> FloatCodes:
+        """Return the items' vectors; row i is item i."""
+        return FloatCodes(self.values[item_order(self.n, self.seed)])
 
     def pack_queries(self, codes: Codes) -> Packed:
         """Return users' vectors, of the items' own precision, as queries."""
@@ -86,22 +94,41 @@ def _search(
     scores: np.ndarray,
 ) -> None:
     """Search float32 queries [B, D] through rows [n, D], float32 or half precision as uint16."""
-    n = len(rows)
-    buffer = np.empty(BLOCK, np.float32)
-    for b in range(len(queries)):
-        begin(ids[b], scores[b])
-        hidden, cursor = excluded_positions(excluded[indptr[b] : indptr[b + 1]], n, seed), 0
-        for start in range(0, n, BLOCK):
-            stop = min(start + BLOCK, n)
-            _dots(queries[b], rows[start:stop], buffer)
-            cursor = hide(buffer, start, stop, hidden, cursor)
-            offer(buffer, start, stop, ids[b], scores[b])
-        finish(ids[b], scores[b], n, seed)
+    n, found = len(rows), np.empty(STRETCH, np.float32)
+    hidden, cursors = excluded_positions(indptr, excluded, n, seed), indptr.copy()
+    for first in range(0, len(queries), TILE):
+        stop = min(first + TILE, len(queries))
+        for b in range(first, stop):
+            begin(ids[b], scores[b])
+        for start in range(0, n, STRETCH):
+            for b in range(first, stop):
+                end = min(start + STRETCH, n)
+                _scan(start, end, queries[b], rows, found, hidden, cursors, b, indptr[b + 1], ids[b], scores[b])
+        for b in range(first, stop):
+            finish(ids[b], scores[b], n, seed)
+
+
+@njit(cache=True, nogil=True)
+def _scan(start, stop, query, rows, found, hidden, cursors, b, end, ids, scores):  # type: ignore[no-untyped-def]
+    """Look for a query's best items from one position to another, at most STRETCH behind it."""
+    cursor, floor = cursors[b], scores[0]
+    dots(query, rows[start:stop], found)
+    found[stop - start :] = -np.inf
+    for place in range(start, stop, ITEMS):
+        mask = above(found, place - start, floor)
+        if cursor < end:
+            mask, cursor = visible(mask, place, hidden, cursor, end)
+        while mask:
+            i = place - start + lowest(mask)
+            mask &= mask - _ONE
+            if found[i] > floor:
+                floor = push(ids, scores, start + i, found[i])
+    cursors[b] = cursor
 
 
 # The order of the sums is free, so that they vectorise; NaN and infinity keep their meaning.
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
-def _dots(query: np.ndarray, rows: np.ndarray, buffer: np.ndarray) -> None:
+def dots(query: np.ndarray, rows: np.ndarray, buffer: np.ndarray) -> None:
     """Write the inner products of one query [D] with rows [m, D]."""
     for i in range(len(rows)):
         row = rows[i]

@@ -4,25 +4,15 @@ The processor's own conversion is used where it has one. Without it the compiler
 not linked, and end the process; so the bits are taken apart there, which is exact too, but slower.
 """
 
-import platform
 from typing import Any
 
-import numpy as np
-from llvmlite import binding, ir
-from numba import njit, types
-from numba.core import config
+from llvmlite import ir
+from numba import types
 from numba.extending import intrinsic
 
+from engine.indexes import cpu
+
 _I32, _F32 = ir.IntType(32), ir.FloatType()
-
-
-def _converts_in_hardware() -> bool:
-    """Return whether the processor that numba compiles for converts half precision: x86 needs F16C, others have it."""
-    if platform.machine().lower() not in ("x86_64", "amd64", "i386", "i686"):
-        return True
-    if config.CPU_FEATURES is not None:
-        return "+f16c" in config.CPU_FEATURES
-    return config.CPU_NAME != "generic" and bool(binding.get_host_cpu_features().get("f16c"))
 
 
 def _widen_by_bits(builder: Any, half: Any) -> Any:
@@ -45,7 +35,7 @@ def _widen(typingctx: Any, value: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         if signature.args[0] == types.float32:
             return args[0]
-        if _converts_in_hardware():
+        if cpu.HALF:
             return builder.fpext(builder.bitcast(args[0], ir.HalfType()), _F32)
         return _widen_by_bits(builder, args[0])
 
@@ -53,17 +43,3 @@ def _widen(typingctx: Any, value: Any) -> Any:
 
 
 widen: Any = intrinsic(_widen)
-
-
-@njit(cache=True, nogil=True)
-def rescale(
-    buffer: np.ndarray, scales: np.ndarray, start: int, stop: int, unit: np.float32, query_step: np.float32
-) -> None:
-    """Multiply the block's scores by ``(unit * row_scale) * query_step``; scales uint16 [n] or empty (all one)."""
-    if len(scales) == 0:
-        for i in range(stop - start):
-            buffer[i] *= unit * query_step
-        return
-    block = scales[start:stop]
-    for i in range(len(block)):
-        buffer[i] *= (unit * widen(block[i])) * query_step

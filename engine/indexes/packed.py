@@ -26,6 +26,7 @@ class Packed:
         The users' own codebooks, the same for every row; empty where codes have none.
     exact : float32 [B, d] or None
         The vectors that rank candidates again, where the layout does so.
+    fits : the index that has checked these arrays, so that it need not for each query; its slices fit it as well
     """
 
     layout: str
@@ -35,6 +36,7 @@ class Packed:
     steps: np.ndarray
     tables: tuple[np.ndarray, ...] = ()
     exact: np.ndarray | None = None
+    fits: object = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -43,7 +45,7 @@ class Packed:
         """Return these queries: views for a slice, copies for row numbers."""
         steps = self.steps[rows] if len(self.steps) else self.steps
         exact = None if self.exact is None else self.exact[rows]
-        return Packed(self.layout, self.dim, self.bits, self.values[rows], steps, self.tables, exact)
+        return Packed(self.layout, self.dim, self.bits, self.values[rows], steps, self.tables, exact, self.fits)
 
     @property
     def nbytes(self) -> int:

@@ -1,12 +1,13 @@
-"""Product codes: the numbers of centroids, packed into bits row after row; a score is a sum of table entries.
+"""Product codes: the numbers of centroids, packed into bits; a score is a sum of table entries.
 
 A float32 query u is multiplied with all centroids once, and then each item only looks its entries up:
 
     T[j, c] = <u(j), V_j(c)>        s = sum_j T[j, code_j]
 
 Code j of a row is the bits j * b … j * b + b - 1 of its bytes, lowest first: 8-bit codes are bytes, 4-bit ones nibbles.
-Where rows form two groups, the head's and the tail's lie in arrays of their own, each in stored order, and one bit for
-each stored position says which group comes next. Users' own codes are first turned into vectors, by the users' books.
+A byte of 64 items lies together (`blocks`). Where rows form two groups, the head's and the tail's lie in arrays of
+their own, each in stored order, and one bit for each stored position says which group comes next; row scales lie as the
+rows do, the head's first. Users' own codes are first turned into vectors, by the users' books.
 """
 
 from typing import Any, Self
@@ -16,7 +17,8 @@ import numpy as np
 from engine.codes import Book, Codes, ProductCodes, check_optional_scales
 from engine.errors import FewbitsError
 from engine.indexes import binary
-from engine.indexes.base import Index, checked_seed, own_codes, stored_order
+from engine.indexes.base import Index, checked_seed, item_order, own_codes, stored_order
+from engine.indexes.blocks import from_blocks, to_blocks
 from engine.indexes.packed import Form, Packed, plain
 from engine.indexes.product_kernels import decode, search
 from engine.indexes.scalar import row_bytes
@@ -38,12 +40,14 @@ class ProductIndex(Index):
         rows, book = arrays["rows"], arrays["book"]
         self.dim, self.bits = len(book) * book.shape[1], book_bits(book)
         tail_rows = arrays.get("tail_rows", rows[:0])
-        self.n = len(rows) + len(tail_rows)
-        self.seed = checked_seed(self.n, seed)
         tail_book = arrays.get("tail_book", book[:0])  # empty: the head's
-        flags = arrays.get("flags", np.empty(0, np.uint64))
+        self._head_n = len(rows) // row_bytes(len(book), self.bits)
+        tail_n = len(tail_rows) // row_bytes(len(tail_book) or len(book), tail_bits) if tail_bits else 0
+        self.n = self._head_n + tail_n
+        self.seed = checked_seed(self.n, seed)
+        flags = arrays.get("flags", np.empty(0, np.uint8))
         scales = arrays["row_scale"].view(np.uint16) if "row_scale" in arrays else np.empty(0, np.uint16)
-        groups = (rows, book, self.bits, tail_rows, tail_book, tail_bits, flags)
+        groups = (rows, book, self.bits, self._head_n, tail_rows, tail_book, tail_bits, tail_n, flags)
         self._items = (*groups, scales, np.float32(unit), self.seed)
 
     @staticmethod
@@ -59,14 +63,38 @@ class ProductIndex(Index):
         codes = codes.rows(stored_order(codes.n, seed))
         arrays = {}
         for prefix, (book, ids) in zip(("", "tail_"), codes.groups(), strict=False):
-            arrays[prefix + "rows"] = pack(codes.q[ids, : book.subspaces], book.bits)
+            arrays[prefix + "rows"] = to_blocks(pack(codes.q[ids, : book.subspaces], book.bits), 1)
             if not (prefix and codes.shared):
                 arrays[prefix + "book"] = book.centroids.transpose(0, 2, 1)
         if codes.tail is not None:
             arrays["flags"] = binary.pack(codes.tail[None].view(np.uint8))[0]
         if codes.row_scale is not None:
-            arrays["row_scale"] = codes.row_scale
+            arrays["row_scale"] = codes.row_scale[_groups(codes.tail, codes.n)]
         return cls(arrays, 0 if codes.tail is None else codes.books[1].bits, codes.unit, seed)
+
+    def codes(self) -> ProductCodes:
+        """Return the items' codes; row i is item i."""
+        books = [Book(plain(self._arrays["book"].transpose(0, 2, 1)))]
+        shared, tail = bool(self._tail_bits) and "tail_book" not in self._arrays, None
+        if self._tail_bits:
+            own = (
+                books[0].centroids[:, : 1 << self._tail_bits]
+                if shared
+                else self._arrays["tail_book"].transpose(0, 2, 1)
+            )
+            books.append(Book(plain(own)))
+            tail = binary.unpack(self._arrays["flags"][None], self.n)[0].astype(np.bool_)
+        q, order = np.zeros((self.n, max(book.subspaces for book in books)), np.uint8), _groups(tail, self.n)
+        for prefix, book, ids in zip(
+            ("", "tail_"), books, (order[: self._head_n], order[self._head_n :]), strict=False
+        ):
+            rows = from_blocks(self._arrays[prefix + "rows"], row_bytes(book.subspaces, book.bits), 1)
+            q[ids, : book.subspaces] = unpack(rows, book.subspaces, book.bits)
+        scale = None
+        if "row_scale" in self._arrays:
+            scale = np.empty(self.n, np.float16)
+            scale[order] = self._arrays["row_scale"]
+        return ProductCodes(q, tuple(books), tail, shared, scale, self._unit).rows(item_order(self.n, self.seed))
 
     def pack_queries(self, codes: Codes) -> Packed:
         """Return users' codes as bytes uint8 [B, W], and their books as tables float32 [M, w, K].
@@ -94,9 +122,9 @@ class ProductIndex(Index):
         return self._unit if "row_scale" in self._arrays else None
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return rows uint8 [n, W] and book float32 [M, w, K]; what else there is, of these.
+        """Return rows in blocks, uint8 [n · W], and book float32 [M, w, K]; what else there is, of these.
 
-        tail_rows uint8 [m, W'], flags uint64 [n / 64] with a bit for each stored position that is the tail's, tail_book
+        tail_rows uint8 [m · W'], flags uint8 [n / 8] with a bit for each stored position that is the tail's, tail_book
         where it is not the head's, row_scale float16 [n]. With a tail, rows are the head's n - m.
         """
         return dict(self._arrays)
@@ -112,14 +140,13 @@ class ProductIndex(Index):
         if arrays.keys() - (HEAD | TAIL if tail_bits else HEAD):
             raise FewbitsError(f"product index: got {', '.join(arrays)} with a tail of {tail_bits} bits")
         head = Book(arrays["book"].transpose(0, 2, 1))
-        _check_rows("rows", arrays["rows"], head, int(meta["bits"]), dim)
-        count = len(arrays["rows"])
+        count = _check_rows("rows", arrays["rows"], head, int(meta["bits"]), dim)
         if tail_bits:
             shared = head.centroids[:, : 1 << tail_bits]
             tail = Book(arrays["tail_book"].transpose(0, 2, 1) if "tail_book" in arrays else shared)
-            _check_rows("tail_rows", arrays["tail_rows"], tail, tail_bits, dim)
-            _check_flags(arrays["flags"], n, len(arrays["tail_rows"]))
-            count += len(arrays["tail_rows"])
+            tails = _check_rows("tail_rows", arrays["tail_rows"], tail, tail_bits, dim)
+            _check_flags(arrays["flags"], n, tails)
+            count += tails
         if count != n:
             raise FewbitsError(f"product index: got {count} rows, expected {n}")
         unit = float(meta.get("unit", 1))
@@ -167,23 +194,30 @@ def unpack(rows: np.ndarray, subspaces: int, bits: int) -> np.ndarray:
     return np.packbits(places.reshape(len(rows), subspaces, bits), axis=2, bitorder="little")[:, :, 0]
 
 
-def _check_rows(name: str, rows: np.ndarray, book: Book, bits: int, dim: int) -> None:
-    """Raise a FewbitsError unless packed rows and their book are those of an index of these bits and dimensions."""
+def _groups(tail: np.ndarray | None, n: int) -> np.ndarray:
+    """Return the stored positions as rows lie: the head's, then the tail's."""
+    return np.arange(n) if tail is None else np.concatenate([np.flatnonzero(~tail), np.flatnonzero(tail)])
+
+
+def _check_rows(name: str, rows: np.ndarray, book: Book, bits: int, dim: int) -> int:
+    """Return how many rows there are, or raise a FewbitsError unless rows and book are of these bits and dimensions."""
     width = row_bytes(book.subspaces, bits)
-    if (book.bits, book.dim) != (bits, dim) or rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1] != width:
+    if (book.bits, book.dim) != (bits, dim) or rows.dtype != np.uint8 or rows.ndim != 1 or len(rows) % width:
         got = (
             f"{rows.dtype} {list(rows.shape)} with a book of {book.subspaces} x {book.bits} bits, {book.dim} dimensions"
         )
-        raise FewbitsError(f"{name}: got {got}, expected uint8 [n, {width}] with one of {bits} bits, {dim} dimensions")
-    if book.size < 1 << bits and (unpack(rows, book.subspaces, bits) >= book.size).any():
+        raise FewbitsError(f"{name}: got {got}, expected uint8 [n · {width}] with one of {bits} bits, {dim} dimensions")
+    stored = from_blocks(rows, width, 1)
+    if book.size < 1 << bits and (unpack(stored, book.subspaces, bits) >= book.size).any():
         raise FewbitsError(f"{name}: got codes without a centroid, expected them below {book.size}")
+    return len(stored)
 
 
 def _check_flags(flags: np.ndarray, n: int, tails: int) -> None:
-    """Raise a FewbitsError unless flags are n bits in words, as many ones as there are tail rows."""
-    if flags.dtype != np.uint64 or flags.shape != (binary.words(n),):
-        raise FewbitsError(f"flags: got {flags.dtype} {list(flags.shape)}, expected uint64 {[binary.words(n)]}")
-    ones = binary.unpack(flags[None], binary.WORD * len(flags))[0]
+    """Raise a FewbitsError unless flags are n bits in bytes, as many ones as there are tail rows."""
+    if flags.dtype != np.uint8 or flags.shape != (binary.row_bytes(n),):
+        raise FewbitsError(f"flags: got {flags.dtype} {list(flags.shape)}, expected uint8 {[binary.row_bytes(n)]}")
+    ones = np.unpackbits(flags, bitorder="little")
     if ones[n:].any() or ones.sum() != tails:
         raise FewbitsError(
             f"flags: got {ones.sum()} ones, expected {tails}, one for each tail row, and zeros behind {n}"

@@ -10,12 +10,13 @@ from typing import Any, Self
 import numpy as np
 from numba import njit
 
-from engine.codes import Codes, RerankedCodes
+from engine.codes import Codes, FloatCodes, RerankedCodes
+from engine.codes.reranked import FirstCodes
 from engine.errors import FewbitsError
-from engine.indexes.base import Index, checked_seed, own_codes, stored_order
-from engine.indexes.flat import _dots
+from engine.indexes.base import Index, checked_seed, item_order, own_codes, stored_order
+from engine.indexes.flat import dots
 from engine.indexes.packed import Form, Packed, plain
-from engine.indexes.topk import BLOCK, begin, excluded_positions, finish, hide, offer
+from engine.indexes.topk import begin, excluded_positions, finish, push
 
 FIRST = "first."
 """Before the names of the first stage's arrays."""
@@ -46,6 +47,13 @@ class RerankedIndex(Index):
             raise FewbitsError(f"reranked index: got {type(codes).__name__}, expected RerankedCodes")
         exact = codes.exact.values[stored_order(codes.n, seed)]
         return cls(indexes.build(codes.first, seed), exact, np.array([codes.depth], np.int32))
+
+    def codes(self) -> RerankedCodes:
+        """Return the items' codes; row i is item i."""
+        exact = FloatCodes(self.exact[item_order(self.n, self.seed)])
+        first = self.first.codes()
+        assert isinstance(first, FirstCodes)
+        return RerankedCodes(first, exact, int(self.depth[0]))
 
     def pack_queries(self, codes: Codes) -> Packed:
         """Return users' codes as the first stage packs them, with their exact vectors float32 [B, d]."""
@@ -110,23 +118,14 @@ def _search(
     queries: np.ndarray, rows: np.ndarray, found: np.ndarray, seed: int, ids: np.ndarray, scores: np.ndarray
 ) -> None:
     """Search float32 queries [B, d] through the rows [n, d] of the items found, int32 [B, R] with -1 behind them."""
-    n, none = len(rows), np.empty(0, np.int32)
-    buffer = np.empty(BLOCK, np.float32)
+    n, score = len(rows), np.empty(1, np.float32)
     for b in range(len(found)):
         candidates = 0
         while candidates < found.shape[1] and found[b, candidates] >= 0:
             candidates += 1
-        positions = excluded_positions(found[b][:candidates], n, seed)
+        positions = excluded_positions(np.array([0, candidates]), found[b][:candidates], n, seed)
         begin(ids[b], scores[b])
-        for start in range(0, candidates, BLOCK):
-            stop = min(start + BLOCK, candidates)
-            for i in range(start, stop):
-                row = positions[i]
-                _dots(queries[b], rows[row : row + 1], buffer[i - start : i - start + 1])
-            hide(buffer, start, stop, none, 0)
-            offer(buffer, start, stop, ids[b], scores[b])
-        # The heap holds places among the positions; these ascend, so ties and order stay as they are.
-        for i in range(len(ids[b])):
-            if ids[b, i] >= 0:
-                ids[b, i] = positions[ids[b, i]]
+        for position in positions:
+            dots(queries[b], rows[position : position + 1], score)
+            push(ids[b], scores[b], position, score[0])
         finish(ids[b], scores[b], n, seed)

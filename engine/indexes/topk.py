@@ -9,10 +9,7 @@ cycle-walking, that is, applied again until the result is a position.
 import numpy as np
 from numba import njit
 
-BLOCK = 1024
-"""Items scored before the best are picked: 4 KiB of scores stay in the first-level cache."""
-GROUP = 64
-"""Scores compared with the k-th best at once; a divisor of BLOCK."""
+from engine.indexes.simd import ITEMS
 
 ROUNDS = 4
 _FOUR = np.uint64(4)
@@ -101,17 +98,18 @@ def permutation(n: int, seed: int) -> np.ndarray:
     return ids
 
 
-# --- One query's search: excluded_positions, then for each block hide and offer, then finish.
+# --- A search: excluded_positions and begin, then for each block visible and push, then finish.
 
 
 @njit(cache=True, nogil=True)
-def excluded_positions(items: np.ndarray, n: int, seed: int) -> np.ndarray:
-    """Return the ascending positions, int32, of the item ids (each below n) that a query must not get."""
+def excluded_positions(indptr: np.ndarray, items: np.ndarray, n: int, seed: int) -> np.ndarray:
+    """Return the positions, int32, of the item ids (each below n) that queries must not get, each query's ascending."""
     half = half_bits(n)
     positions = np.empty(len(items), np.int32)
     for i in range(len(items)):
         positions[i] = _position_of(items[i], n, half, seed)
-    _sort(positions)
+    for b in range(len(indptr) - 1):
+        _sort(positions[indptr[b] : indptr[b + 1]])
     return positions
 
 
@@ -130,38 +128,34 @@ def _sort(values: np.ndarray) -> None:
 
 
 @njit(cache=True, nogil=True)
-def hide(buffer: np.ndarray, start: int, stop: int, excluded: np.ndarray, cursor: int) -> int:
-    """Set the score -inf at the block's excluded positions and behind its end; return the next cursor."""
-    while cursor < len(excluded) and excluded[cursor] < stop:
-        buffer[excluded[cursor] - start] = -np.inf
+def visible(mask: np.uint64, start: int, hidden: np.ndarray, cursor: int, end: int) -> tuple[np.uint64, int]:
+    """Return the mask of a block of 64 from position ``start`` without what is hidden, and the next cursor."""
+    while cursor < end and hidden[cursor] < start + ITEMS:
+        mask &= ~(_ONE << np.uint64(hidden[cursor] - start))
         cursor += 1
-    for i in range(stop - start, -(-(stop - start) // GROUP) * GROUP):
-        buffer[i] = -np.inf
-    return cursor
+    return mask, cursor
 
 
 @njit(cache=True, nogil=True)
-def offer(buffer: np.ndarray, start: int, stop: int, positions: np.ndarray, scores: np.ndarray) -> None:
-    """Let the block's scores into the top k, a heap whose root is the worst place.
+def inside(items: int) -> np.uint64:
+    """Return the mask of a block with so many items left: the last one may end before it is full."""
+    return ~np.uint64(0) if items >= ITEMS else (_ONE << np.uint64(items)) - _ONE
 
-    Only a score strictly above the root's gets in, so an earlier position wins a tie (and a NaN never gets in).
+
+@njit(cache=True, nogil=True)
+def push(positions: np.ndarray, scores: np.ndarray, position: int, score: np.float32) -> np.float32:
+    """Let an item into the top k, a heap whose root is the worst place, if it is better; return the root's score.
+
+    Of equal scores the earlier position is better, in whatever order they come. A NaN never gets in.
     """
-    floor = scores[0]
-    for first in range(0, stop - start, GROUP):
-        group = buffer[first : first + GROUP]
-        above = np.int32(0)  # a sum of comparisons vectorises without fast-math, a maximum of floats does not
-        for i in range(GROUP):
-            above += np.int32(group[i] > floor)
-        if above:
-            for i in range(GROUP):
-                if group[i] > floor:
-                    _sift(positions, scores, len(scores), np.int32(start + first + i), group[i])
-                    floor = scores[0]
+    if _worse(scores[0], positions[0], score, np.int32(position)):
+        _sift(positions, scores, len(scores), np.int32(position), score)
+    return scores[0]
 
 
 @njit(cache=True, nogil=True)
 def _worse(score: np.float32, position: np.int32, other_score: np.float32, other_position: np.int32) -> np.bool:
-    return score < other_score or (score == other_score and position > other_position)
+    return score < other_score or (score == other_score and np.uint32(position) > np.uint32(other_position))
 
 
 @njit(cache=True, nogil=True)
@@ -182,7 +176,7 @@ def _sift(positions: np.ndarray, scores: np.ndarray, size: int, position: np.int
 
 @njit(cache=True, nogil=True)
 def begin(positions: np.ndarray, scores: np.ndarray) -> None:
-    """Empty the top k: every place is missing (position -1, score -inf)."""
+    """Empty the top k: every place is missing (position -1, which is behind all others, and score -inf)."""
     positions[:] = -1
     scores[:] = -np.inf
 

@@ -70,7 +70,7 @@ def layered(scaled: bool) -> Callable[..., LayeredBinaryCodes]:
 def reranked(n: int, dim: int, rng: np.random.Generator, spread: int = 8) -> RerankedCodes:
     """Re-ranked codes, so many candidates that every item is one."""
     exact = floats(np.float32)(n, dim // 2, rng, spread)
-    return RerankedCodes(product(16, scaled=True)(n, dim - dim // 2, rng, spread), exact, 5000)
+    return RerankedCodes(product(16, scaled=True)(n, dim - dim // 2, rng, spread), exact, 20_000)
 
 
 KINDS: dict[str, Callable[..., Codes]] = {

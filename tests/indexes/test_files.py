@@ -85,12 +85,10 @@ def test_arrays_that_would_corrupt_scores_are_refused(tmp_path):
         "seed": "0",
         "unit": "1.0",
     }
-    save_file({"planes": np.array([[8]], np.uint64)}, tmp_path / "index", meta)
+    save_file({"rows": np.array([8], np.uint8)}, tmp_path / "index", meta)
     with pytest.raises(FewbitsError, match="bits behind dimension 3"):
         indexes.load(tmp_path / "index")
-    save_file(
-        {"planes": np.array([[7]], np.uint64), "row_scale": np.full(1, np.nan, np.float16)}, tmp_path / "index", meta
-    )
+    save_file({"rows": np.array([7], np.uint8), "row_scale": np.full(1, np.nan, np.float16)}, tmp_path / "index", meta)
     with pytest.raises(FewbitsError, match="row_scale"):
         indexes.load(tmp_path / "index")
 
@@ -109,13 +107,13 @@ def spoil(arrays, name, place, value):
     ("kind", "name", "place", "value"),
     [
         ("product, a tail of the same book", "flags", 0, 0),  # fewer ones than rows of the tail
-        ("product, a tail of the same book", "flags", -1, 1 << 63),  # a bit behind the last item
+        ("product, a tail of the same book", "flags", -1, 1 << 7),  # a bit behind the last item
         ("product, a tail of the same book", "rows", 0, 255),  # there are 200 centroids
         ("product, a tail of the same book", "tail_rows", None, None),
         ("product, a tail of another book", "tail_book", 0, np.nan),
         ("product, a tail of another book", "flags", None, None),
         ("product, a tail of another book", "row_scale", None, None),  # leaves a unit that nothing uses
-        ("layered", "planes", 0, 1 << 63),  # seven bits a layer
+        ("layered", "rows", 0, 1 << 7),  # seven bits a layer
         ("layered", "weights", 0, np.inf),
         ("layered, scaled", "row_scale", 0, np.nan),
         ("reranked", "depth", 0, 0),
@@ -145,7 +143,7 @@ def test_arrays_that_do_not_fit_each_other_are_refused(kind, name, place, value,
         ("product, scaled", "steps", np.ones(2, np.float32)),
         ("product, a tail of another book", "table_1", None),
         ("layered, scaled", "steps", np.ones(3, np.float32)),
-        ("layered", "values", np.zeros((3, 1, 1), np.uint64)),
+        ("layered", "values", np.zeros((3, 3, 2), np.uint8)),
         ("reranked", "exact", np.zeros((3, 9), np.float32)),
         ("reranked", "exact", None),
         ("8 bits", "exact", np.zeros((3, 10), np.float32)),

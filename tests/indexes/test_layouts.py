@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import indexes
-from engine.indexes import binary, product, scalar
+from engine.indexes import binary, blocks, product, scalar
 from tests.indexes.samples import KINDS
 
 
@@ -33,7 +33,7 @@ def test_centroid_numbers_survive_packing(n, subspaces, bits, seed):
 def test_bits_survive_packing(n, dim, seed):
     q = np.random.default_rng(seed).integers(0, 2, (n, dim)).astype(np.uint8)
     packed = binary.pack(q)
-    assert packed.shape == (n, -(-dim // 64)) and packed.dtype == np.uint64
+    assert packed.shape == (n, -(-dim // 8)) and packed.dtype == np.uint8
     assert (binary.unpack(packed, dim) == q).all()
 
 
@@ -50,10 +50,35 @@ def test_centroid_numbers_follow_each_other_from_the_lowest_bit():
     assert product.pack(q, 6).tolist() == [[0b10_000001, 0b0011_0000, 0b00]]
 
 
+@given(n=st.integers(0, 150), width=st.integers(1, 9), group=st.sampled_from([1, 4]), seed=st.integers(0, 99))
+@settings(max_examples=60, deadline=None)
+def test_rows_survive_blocks(n, width, group, seed):
+    rows = np.random.default_rng(seed).integers(0, 256, (n, width)).astype(np.uint8)
+    stored = blocks.to_blocks(rows, group)
+    assert stored.shape == (n * width,) and stored.flags.c_contiguous
+    assert (blocks.from_blocks(stored, width, group) == rows).all()
+    padded = np.concatenate([rows[n // 64 * 64 :], np.zeros((-n % 64, width), np.uint8)])
+    assert (blocks.last_block(stored, width, group) == (blocks.to_blocks(padded, group) if n % 64 else [])).all()
+
+
+def test_a_block_holds_a_group_of_bytes_of_all_its_items():
+    rows = np.arange(2 * 6, dtype=np.uint8).reshape(2, 6)
+    assert blocks.to_blocks(rows, 1).tolist() == rows.T.ravel().tolist()
+    assert blocks.to_blocks(rows, 4).tolist() == [0, 1, 2, 3, 6, 7, 8, 9, 4, 10, 5, 11]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_index_gives_its_codes_back(kind):
+    codes = KINDS[kind](150, 21, np.random.default_rng(2))
+    back = indexes.build(codes, 7).codes()
+    assert type(back) is type(codes) and back.nbytes == codes.nbytes
+    assert (back.decode() == codes.decode()).all()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_resident_bytes_are_those_of_the_codes_up_to_padding(kind):
-    # 384 dimensions (three layers of 128) and 64 items fill the bytes and words of every layout: then the packed index
-    # costs just what the codes cost
+    # 384 dimensions (three layers of 128) and 64 items fill the bytes of every layout: then the packed index costs just
+    # what the codes cost
     codes = KINDS[kind](64, 384, np.random.default_rng(0))
     index = indexes.build(codes)
     assert index.nbytes == codes.nbytes

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from engine import indexes
 from engine.codes import FloatCodes, RerankedCodes, ScalarCodes
 from engine.errors import FewbitsError
-from engine.indexes import topk
+from engine.indexes import simd
 from tests import naive
 from tests.indexes.samples import KINDS, pairs, product, queries, rough
 
@@ -53,7 +53,7 @@ def test_lists_are_the_naive_ones(kind, n, dim, k, spread, seed, data):
 @every_kind
 def test_lists_are_the_naive_ones_across_blocks(kind):
     rng = np.random.default_rng(1)
-    n = 2 * topk.BLOCK + 77  # the last block and its last group are not full
+    n = 257 * simd.ITEMS + 13  # more blocks than are read at a time; the last is not full
     items, asked = KINDS[kind](n, 9, rng), queries(2, 9, rng)
     hidden = [[], rng.permutation(n)[: n // 2].tolist()]
     same(indexes.build(items, 3).search(asked, 30, pairs(hidden)), naive.search(asked, items.decode(), 30, hidden, 3))
