@@ -214,11 +214,13 @@ def sum_nibbles(codes: np.ndarray, at: int, small: np.ndarray, part: np.ndarray,
 @njit(cache=True, nogil=True)
 def entries(tables: np.ndarray, codes: np.ndarray, at: int, width: int, item: int) -> float:
     """Return the sum of the exact entries, float64 [2W, 16], that an item's nibbles name."""
-    total = 0.0
-    for byte in range(width):
-        value = codes[at + byte * ITEMS + item]
-        total += tables[2 * byte, value & np.uint8(15)] + tables[2 * byte + 1, value >> np.uint8(4)]
-    return total
+    low, high, place, row = 0.0, 0.0, np.uint64(at + item), np.uint64(0)  # unsigned: no check of a sign
+    for _ in range(width):
+        value = codes[place]
+        low += tables[row, value & np.uint8(15)]
+        high += tables[row + _ONE, value >> np.uint8(4)]
+        place, row = place + np.uint64(ITEMS), row + np.uint64(2)
+    return low + high
 
 
 @njit(cache=True, nogil=True)

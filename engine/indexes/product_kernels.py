@@ -8,7 +8,7 @@ which a block is unpacked first, in the first-level cache.
 import numpy as np
 from numba import njit
 
-from engine.indexes.binary_kernels import STRETCH, TILE, sum_nibbles
+from engine.indexes.binary_kernels import STRETCH, TILE, entries, sum_nibbles
 from engine.indexes.blocks import last_block, last_scales
 from engine.indexes.bounds import bound
 from engine.indexes.groups import hidden_rows, position_at, tails_before
@@ -198,13 +198,15 @@ def _unpack(codes: np.ndarray, at: int, width: int, bits: int, subspaces: int, o
 @njit(cache=True, nogil=True)
 def _entries(tables: np.ndarray, codes: np.ndarray, at: int, width: int, bits: int, subspaces: int, item: int) -> float:
     """Return the sum of the exact entries, float64 [M, 2^bits], that an item's codes name."""
-    mask, total = (1 << bits) - 1, 0.0
+    if bits == 4:
+        return entries(tables, codes, at, width, item)
+    mask, total, start = np.uint64((1 << bits) - 1), 0.0, np.uint64(at + item)  # unsigned: no check of a sign
     for j in range(subspaces):
-        byte, shift = j * bits // 8, j * bits % 8
-        two = np.int64(codes[at + byte * ITEMS + item])
-        if shift + bits > 8:
-            two |= np.int64(codes[at + (byte + 1) * ITEMS + item]) << 8
-        total += tables[j, (two >> shift) & mask]
+        byte, shift = np.uint64(j * bits // 8), np.uint64(j * bits % 8)
+        two = np.uint64(codes[start + byte * np.uint64(ITEMS)])
+        if bits < 8 and shift + np.uint64(bits) > np.uint64(8):
+            two |= np.uint64(codes[start + (byte + _ONE) * np.uint64(ITEMS)]) << np.uint64(8)
+        total += tables[np.uint64(j), (two >> shift) & mask]
     return total
 
 

@@ -167,13 +167,17 @@ def _plan(levels: np.ndarray, bits: int, whole: bool, query: np.ndarray, plan: n
 @njit(cache=True, nogil=True)
 def _product(levels: np.ndarray, bits: int, codes: np.ndarray, at: int, item: int, groups: int) -> float:
     """Return Σ_j u_j q_j of one item of a block in double precision."""
-    mask, total = np.uint8((1 << bits) - 1), 0.0
-    for j in range(levels.shape[1]):
-        group, place = j // GROUP, j % GROUP
-        if group < groups:
-            byte = codes[at + (group * ITEMS + item) * GROUP + place]
-        else:
-            byte = codes[at + (groups * GROUP + place) * ITEMS + item]
-        for plane in range(levels.shape[0]):
-            total += levels[plane, j] * float((byte >> np.uint8(bits * plane)) & mask)
-    return total
+    # four sums, as each addition waits for the one before it; unsigned places, as signed ones are checked for their sign
+    a, b, c, d, mask = 0.0, 0.0, 0.0, 0.0, np.uint8((1 << bits) - 1)
+    start, four = np.uint64(at + item * GROUP), np.uint64(GROUP)
+    for plane in range(levels.shape[0]):
+        shift, numbers = np.uint8(bits * plane), levels[plane]
+        for group in range(groups):
+            place, j = start + np.uint64(group * GROUP * ITEMS), np.uint64(group) * four
+            a += numbers[j] * float((codes[place] >> shift) & mask)
+            b += numbers[j + np.uint64(1)] * float((codes[place + np.uint64(1)] >> shift) & mask)
+            c += numbers[j + np.uint64(2)] * float((codes[place + np.uint64(2)] >> shift) & mask)
+            d += numbers[j + np.uint64(3)] * float((codes[place + np.uint64(3)] >> shift) & mask)
+        for j in range(groups * GROUP, len(numbers)):
+            a += numbers[j] * float((codes[at + j * ITEMS + item] >> shift) & mask)
+    return a + b + c + d
