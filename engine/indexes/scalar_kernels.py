@@ -167,7 +167,7 @@ def _plan(levels: np.ndarray, bits: int, whole: bool, query: np.ndarray, plan: n
 @njit(cache=True, nogil=True)
 def _product(levels: np.ndarray, bits: int, codes: np.ndarray, at: int, item: int, groups: int) -> float:
     """Return Σ_j u_j q_j of one item of a block in double precision."""
-    # four sums, as each addition waits for the one before it; unsigned places, as signed ones are checked for their sign
+    # Four sums, as each addition waits for the one before it. Unsigned places, as signed ones are checked for a sign.
     a, b, c, d, mask = 0.0, 0.0, 0.0, 0.0, np.uint8((1 << bits) - 1)
     start, four = np.uint64(at + item * GROUP), np.uint64(GROUP)
     for plane in range(levels.shape[0]):
@@ -178,6 +178,6 @@ def _product(levels: np.ndarray, bits: int, codes: np.ndarray, at: int, item: in
             b += numbers[j + np.uint64(1)] * float((codes[place + np.uint64(1)] >> shift) & mask)
             c += numbers[j + np.uint64(2)] * float((codes[place + np.uint64(2)] >> shift) & mask)
             d += numbers[j + np.uint64(3)] * float((codes[place + np.uint64(3)] >> shift) & mask)
-        for j in range(groups * GROUP, len(numbers)):
-            a += numbers[j] * float((codes[at + j * ITEMS + item] >> shift) & mask)
+        for left in range(groups * GROUP, len(numbers)):
+            a += numbers[left] * float((codes[at + left * ITEMS + item] >> shift) & mask)
     return a + b + c + d

@@ -1,4 +1,4 @@
-"""No kernel reads beside an index or beside queries: their arrays end, and begin, where memory that may not be read does."""
+"""No kernel reads beside an index or queries: their arrays end, and begin, where memory that may not be read does."""
 
 import ctypes
 import mmap
