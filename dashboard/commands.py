@@ -12,6 +12,7 @@ from dashboard import data
 from engine.errors import FewbitsError
 from engine.spec import RunSpec
 from engine.store import inbox, status
+from engine.store.scaling import Request, requests
 
 
 class Starter:
@@ -97,6 +98,21 @@ def retry(run_ids: Iterable[str]) -> None:
     """Ask for failed, cancelled or orphaned runs to be queued again."""
     for run_id in run_ids:
         inbox.retry(data.root(), run_id)
+
+
+def scale(run_ids: Iterable[str], items: int) -> None:
+    """Ask for finished runs to be measured at a larger catalogue."""
+    for run_id in run_ids:
+        inbox.scale(data.root(), run_id, [items])
+
+
+def scaling() -> list[Request]:
+    """Return what was asked for at larger catalogues and is not measured yet, oldest first; what the engine has not
+    read comes last."""
+    known = requests(data.root())
+    unread = [command for _, command in inbox.pending(data.root()) if _run_id(command)]
+    posted = [Request(c["run_id"], tuple(c["items"])) for c in unread if c["command"] == "scale"]
+    return known + posted
 
 
 def asked_for() -> dict[str, str]:

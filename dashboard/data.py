@@ -19,6 +19,7 @@ from engine.spec import FLOAT_BITS, RunSpec
 from engine.store import catalog, prepared, rows
 from engine.store.files import read_json
 from engine.store.folders import RunFolder, run_folder, runs_root
+from engine.store.scaling import results
 
 WAITING = ("queued", "running")
 RUN_COLUMNS = tuple(rows.RUNS.names)
@@ -60,6 +61,13 @@ def points() -> pd.DataFrame:
     return pd.DataFrame() if name is None else _points(str(root()), name)
 
 
+def scaled_points() -> pd.DataFrame:
+    """Return the points at larger catalogues, one row per (run, index, query bits, items); empty where none were
+    measured."""
+    name = snapshot()
+    return pd.DataFrame() if name is None else _points(str(root()), name, scaled=True)
+
+
 def methods(kind: str) -> list[dict[str, Any]]:
     """Return the engine's descriptions of a kind ("quantizer", "encoder", "loss"); empty until it has told them."""
     name = snapshot()
@@ -85,8 +93,8 @@ def _runs(folder: str, name: str) -> pd.DataFrame:
 
 
 @st.cache_data(show_spinner=False, max_entries=4)
-def _points(folder: str, name: str) -> pd.DataFrame:
-    return catalog.points(Path(folder))
+def _points(folder: str, name: str, scaled: bool = False) -> pd.DataFrame:
+    return catalog.scaled_points(Path(folder)) if scaled else catalog.points(Path(folder))
 
 
 @st.cache_data(show_spinner=False, max_entries=12)
@@ -138,6 +146,11 @@ def manifest(run_id: str) -> dict[str, Any]:
     if content is None:
         raise FewbitsError(f"the results of {run_id} are not there or not whole: run it again from the Queue page")
     return content
+
+
+def scaled(run_id: str) -> dict[int, dict[str, Any]]:
+    """Return a run's measurements at larger catalogues as its folder holds them: items → rows, machine, notes."""
+    return results(folder(run_id))
 
 
 def progress(run_id: str) -> dict[str, Any]:

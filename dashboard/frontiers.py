@@ -25,6 +25,9 @@ def described(points: pd.DataFrame, runs: pd.DataFrame, defaults: labels.Default
     "queries" is "float32" where users keep their float32 vectors and "own" where they are searched at the items' bits.
     """
     table = points.merge(runs[["run_id", "checkpoint"]], on="run_id", how="left", validate="m:1")
+    for column in labels.COSTS:
+        if column not in table:
+            table[column] = float("nan")  # of runs before it was measured
     table["queries"] = ["float32" if bits == FLOAT_BITS else "own" for bits in table["query_bits"]]
     table["method"] = [labels.method(row, defaults) for row in table[NAMING].to_dict("records")]
     return table

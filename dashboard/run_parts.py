@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import data, labels, run_charts
 from dashboard.chart_style import STATIC
 from dashboard.widgets import plain
-from engine.spec import KS
+from engine.spec import DRIFT_LIMIT, KS
 
 MACHINE = {
     "hardware": "Hardware", "cpu": "Processor", "cores": "Cores", "memory_gb": "Memory (GB)", "gpu": "GPU",
@@ -103,16 +103,19 @@ def speed(run_id: str, rows: pd.DataFrame) -> None:
             continue
         st.markdown(f"**{labels.queries(bits).capitalize()}**")
         figures = [(f"Latency {name}", _us(v)) for name, v in found.items()]
+        if (cold := value(rows, "latency_cold_p50_us", None, bits)) is not None:
+            figures.append(("Latency p50, cold", _us(cold)))
         throughput = value(rows, "throughput_qps", None, bits)
-        figures.append(("Throughput", "not measured" if throughput is None else f"{throughput:,.0f} users/s"))
+        figures.append(("Users a second", "not measured" if throughput is None else f"{throughput:,.0f}"))
         with st.container(horizontal=True):
             for title, text in figures:
-                st.metric(title, text, width=200)
+                st.metric(title, text, width=170)
         single = (
             samples[(samples["query_bits"] == bits) & (samples["batch"] == 1) & (samples["threads"] == 1)]
             if len(samples)
             else samples
         )
+        single = single[~single["cold"]] if "cold" in single else single
         if len(single):
             measured = {name: v for name, v in found.items() if v is not None}
             st.plotly_chart(
@@ -124,6 +127,7 @@ def speed(run_id: str, rows: pd.DataFrame) -> None:
             st.caption(
                 f"{len(single):,} timed searches; the slowest 0.5 % are outside the chart but in the percentiles."
             )
+        _doubt(value(rows, "calibration_drift", None, bits))
     st.markdown("**Memory and building**")
     _facts([
         ("Index, resident", value(rows, "index_bytes"), labels.amount),
@@ -134,6 +138,17 @@ def speed(run_id: str, rows: pd.DataFrame) -> None:
         ("Quantizing", value(rows, "quantize_s"), labels.duration),
         ("Building the index", value(rows, "build_s"), labels.duration),
     ])  # fmt: skip
+
+
+def _doubt(drift: float | None) -> None:
+    """Warn where the machine did not keep its pace while it measured."""
+    if drift is not None and drift > DRIFT_LIMIT:
+        st.warning(
+            f"These times are in doubt: while they were taken, the machine was up to {drift:.0f} % slower than at its "
+            f"best (at most {DRIFT_LIMIT:.0f} % is expected). Something else was at work; measure again when it is "
+            "quiet.",
+            icon=":material/warning:",
+        )
 
 
 def training(meta: dict[str, Any], timings: dict[str, Any], tuning: dict[str, Any] | None = None) -> None:

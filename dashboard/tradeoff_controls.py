@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import frontiers, labels
+from dashboard import frontiers, labels, size_parts
 from dashboard.chart_style import rank
 from dashboard.labels import COSTS, QUALITY, Axis
 from engine.spec import KS
@@ -24,6 +24,8 @@ class View:
     quality: str
     x: Axis
     share: bool
+    items: int | None = None
+    """The catalogue size that costs are shown at; None: the data set's own."""
 
     @property
     def y(self) -> str:
@@ -35,8 +37,8 @@ class View:
         return labels.axis_title(self.quality) + (", share of float32" if self.share else "")
 
 
-def choose_view(table: pd.DataFrame) -> View:
-    """Draw the controls of the first row, and return what was chosen; the data set measured last comes first."""
+def choose_view(table: pd.DataFrame, scaled: pd.DataFrame) -> View:
+    """Draw the controls of the first rows, and return what was chosen; the data set measured last comes first."""
     known = list(table.sort_values("finished", ascending=False)["dataset"].unique())
     a, b, c, d = st.columns([3, 2, 2, 3], vertical_alignment="bottom")
     datasets = a.multiselect(
@@ -52,20 +54,28 @@ def choose_view(table: pd.DataFrame) -> View:
         "Against", list(COSTS), format_func=lambda column: COSTS[column].title, key="t_cost",
         help="\n\n".join(f"**{axis.title}**: {axis.help}" for axis in COSTS.values()), **KEEP,
     )  # fmt: skip
-    share = st.toggle(
-        "As a share of float32", key="t_share", disabled=kind == "overlap",
-        help="Divides each point by what float32 reached with the same trained model: 1 means that nothing was lost.",
-        **KEEP,
-    )  # fmt: skip
-    return View(datasets, f"{kind}@{k}", COSTS[cost], share and kind != "overlap")
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
+        items = size_parts.choose(scaled, **KEEP)
+        share = st.toggle(
+            "As a share of float32", key="t_share", disabled=kind == "overlap",
+            help="Divides each point by what float32 reached with the same trained model: 1 means that nothing was "
+            "lost.", **KEEP,
+        )  # fmt: skip
+    return View(datasets, f"{kind}@{k}", COSTS[cost], share and kind != "overlap", items)
 
 
-def choose_filters(table: pd.DataFrame, timed: bool) -> tuple[dict[str, list[Any]], str | None, bool, bool]:
-    """Return chosen values by column, the one hardware (where the cost is a time), and which axes are logarithmic.
+def choose_filters(
+    table: pd.DataFrame, timed: pd.DataFrame | None
+) -> tuple[dict[str, list[Any]], str | None, bool, bool]:
+    """Return chosen values by column, the one hardware, and which axes are logarithmic.
 
     A filter appears only where there is something to choose between.
+
+    Parameters
+    ----------
+    timed : the points whose machines are told apart; None where the cost is no time
     """
-    hardware = _hardware(table) if timed else None
+    hardware = None if timed is None else _hardware(timed)
     offered = [column for column in frontiers.FILTERS if len(frontiers.distinct(table, column)) > 1]
     active = sum(bool(st.session_state.get(f"t_{column}")) for column in offered)
     chosen: dict[str, list[Any]] = {}

@@ -4,15 +4,19 @@ The first file to read. Everything that is measured is measured on the index as 
 """
 
 import time
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from engine import encoders, indexes, quantizers
-from engine.codes import FloatCodes
+from engine.codes import Codes, FloatCodes
 from engine.data.split import Split, load_split
 from engine.measure import latency, ranking
 from engine.measure.machine import cores, machine
+from engine.measure.rows import memory_rows, row
+from engine.measure.samples import doubts, summarise
 from engine.spec import FLOAT_BITS, KS, RunSpec
 from engine.store.files import disk_errors
 from engine.store.folders import RunFolder
@@ -27,6 +31,18 @@ TUNING = ("best_epoch", "epochs", "history")
 """What the manifest tells of a tuned quantizer."""
 DEPTH = max(KS) + 1
 """Places searched: one more than the longest list, so that a tie across its end is seen."""
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """What the model and the quantizer made of a data set, and the folders in the cache that it came from."""
+
+    items: Codes
+    users: Codes
+    vectors: np.ndarray  # float32 [U, D], the users as float32 queries
+    layers: list[np.ndarray]  # float32 [U+I, d] each, of the full-precision model
+    checkpoint: Checkpoint
+    tuned: Checkpoint | None
 
 
 def run(spec: RunSpec, folder: RunFolder, report: Any) -> list[dict[str, Any]]:
@@ -46,43 +62,51 @@ def run(spec: RunSpec, folder: RunFolder, report: Any) -> list[dict[str, Any]]:
     report("reading data", f"reading {spec.dataset}")
     split = load_split(spec.dataset, root, spec.split_seed, lambda text: report("reading data", text))
     split_key = save_split(root, split)
+    made = make_codes(spec, root, split, report, clock)
+    reference = _reference(made.checkpoint, made.layers, split, report)
 
+    clock.start()
+    index = indexes.build(made.items, TIE_SEED)
+    clock.stop("build_s")
+    queries = {b: made.vectors if b == FLOAT_BITS else index.pack_queries(made.users) for b in spec.query_bits}
+    index, queries = _write_and_read_back(folder, index, queries)
+
+    timings = {**clock.seconds, "train_s": float(made.checkpoint.meta["train_s"])}
+    if made.tuned is not None:
+        timings["tune_s"] = float(made.tuned.meta["train_s"])
+    rows = [row(index, name, seconds, "s") for name, seconds in timings.items()]
+    rows += memory_rows(index, spec.model.dim, split.n_items)
+    measured, notes = _measure(folder, index, queries, split, reference, report)
+    rows += measured
+    folder.commit({
+        "run_id": folder.run_id, "spec": spec.model_dump(mode="json"), "checkpoint": made.checkpoint.key,
+        "tuning": None if made.tuned is None else {"key": made.tuned.key, **{k: made.tuned.meta[k] for k in TUNING}},
+        "split": {"key": split_key, **describe(split)}, "machine": machine(), "timings": timings,
+        "checkpoint_reused": made.checkpoint.reused, "notes": [*split.notes, *_notes(split), *notes],
+        "measurements": rows, "started_ns": started_ns, "finished_ns": time.time_ns(),
+    })  # fmt: skip
+    return rows
+
+
+def make_codes(spec: RunSpec, root: Path, split: Split, report: Any, clock: "_Stopwatch | None" = None) -> Made:
+    """Return the codes of both tables, and what they come from; equal arguments give equal codes.
+
+    What is trained already is taken from the cache below ``root``, else it is trained now.
+    """
+    clock = clock or _Stopwatch()
     checkpoint = obtain(root, spec.model, split, lambda **fields: report("training", **fields))
     report("quantizing", f"checkpoint {checkpoint.key} " + ("reused" if checkpoint.reused else "trained"))
-    layers = encoders.create(spec.model, split).layers(checkpoint.arrays)
-    reference = _reference(checkpoint, layers, split, report)
+    exact = layers = encoders.create(spec.model, split).layers(checkpoint.arrays)
     quantizer, tuned = quantizers.create(spec), None
     if quantizer.trained:
         layers, quantizer, tuned = tune(root, spec, split, checkpoint, lambda **f: report("tuning", **f))
         report("quantizing", f"tuned {tuned.key} " + ("reused" if tuned.reused else "now"))
-
     clock.start()
     tables = split.tables(layers)
     quantizer.fit(tables, split.counts())
     items, users = quantizer.codes(tables["item"], "item"), quantizer.codes(tables["user"], "user")
     clock.stop("quantize_s")
-    clock.start()
-    index = indexes.build(items, TIE_SEED)
-    clock.stop("build_s")
-    vectors = quantizer.vectors(tables["user"], "user")
-    queries = {bits: vectors if bits == FLOAT_BITS else index.pack_queries(users) for bits in spec.query_bits}
-    index, queries = _write_and_read_back(folder, index, queries)
-
-    timings = {**clock.seconds, "train_s": float(checkpoint.meta["train_s"])}
-    if tuned is not None:
-        timings["tune_s"] = float(tuned.meta["train_s"])
-    rows = [_row(index, name, seconds, "s") for name, seconds in timings.items()]
-    rows += _memory_rows(index, spec.model.dim, split.n_items)
-    rows += _measure(spec, folder, index, queries, split, reference, report)
-    notes = list(split.notes) + _notes(split)
-    folder.commit({
-        "run_id": folder.run_id, "spec": spec.model_dump(mode="json"), "checkpoint": checkpoint.key,
-        "tuning": None if tuned is None else {"key": tuned.key, **{k: tuned.meta[k] for k in TUNING}},
-        "split": {"key": split_key, **describe(split)}, "machine": machine(), "timings": timings,
-        "checkpoint_reused": checkpoint.reused, "notes": notes, "measurements": rows,
-        "started_ns": started_ns, "finished_ns": time.time_ns(),
-    })  # fmt: skip
-    return rows
+    return Made(items, users, quantizer.vectors(tables["user"], "user"), exact, checkpoint, tuned)
 
 
 def _reference(checkpoint: Checkpoint, layers: list[np.ndarray], split: Split, report: Any) -> np.ndarray:
@@ -111,60 +135,34 @@ def _write_and_read_back(folder: RunFolder, index: Any, queries: dict[int, Any])
 
 
 def _measure(
-    spec: RunSpec,
     folder: RunFolder,
     index: Any,
     queries: dict[int, Any],
     split: Split,
     reference: np.ndarray,
     report: Any,
-) -> list[dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], list[str]]:
     """Search for every user at each query precision, rank against the test items, then time single queries and
-    batches.
+    batches; return the rows, and notes where the times are in doubt.
     """
     seen, users = split.seen(), np.arange(split.n_users)
-    rows, lists, columns, samples = [], {}, {}, {}
+    rows, lists, columns = [], {}, {}
     for bits, packed in queries.items():
         report("searching", f"lists of {split.n_users:,} users, queries of {bits} bits")
         lists[bits] = index.search(packed, DEPTH, (seen.indptr, seen.items), cores())
         columns[bits] = ranking.per_user(lists[bits], users, split.test, reference, split.n_items)
-        rows += [_row(index, query_bits=bits, **row) for row in ranking.summarise(columns[bits])]
-        rows.append(_row(index, "users", len(columns[bits]["user"]), "users", query_bits=bits))
-        rows.append(_row(index, "query_bytes", packed.nbytes / max(len(packed), 1), "bytes", query_bits=bits))
-    for bits, packed in queries.items():
-        report("measuring latency", f"one query at a time, queries of {bits} bits; nothing else should run now")
-        samples[bits] = latency.measure(index, packed, seen)
-        rows += [_row(index, query_bits=bits, **row) for row in latency.summarise(samples[bits])]
+        rows += [row(index, query_bits=bits, **r) for r in ranking.summarise(columns[bits])]
+        rows.append(row(index, "users", len(columns[bits]["user"]), "users", query_bits=bits))
+        rows.append(row(index, "query_bytes", packed.nbytes / max(len(packed), 1), "bytes", query_bits=bits))
+    report("measuring latency", "single queries and batches, in turn; nothing else should run now")
+    samples = latency.measure(index, queries, seen)
+    for bits, several in samples.items():
+        rows += [row(index, query_bits=bits, **r) for r in summarise(several)]
     report("writing", "writing lists, per-user metrics and samples")
     write_lists(folder.file("lists.parquet"), lists, LIST_K)
     write_users(folder.file("users.parquet"), columns)
     write_latency(folder.file("latency.parquet"), samples)
-    return rows
-
-
-def _row(
-    index: Any, metric: str, value: float, unit: str, query_bits: int | None = None, **more: Any
-) -> dict[str, Any]:
-    """Return a measurement row; what does not apply is None, and a metric that was not measured has no row at all."""
-    empty = {"threads": None, "batch": None, "k": None, "low": None, "high": None}
-    return {
-        "index": index.layout,
-        "query_bits": query_bits,
-        "metric": metric,
-        "value": float(value),
-        "unit": unit,
-        **empty,
-        **more,
-    }
-
-
-def _memory_rows(index: Any, dim: int, n_items: int) -> list[dict[str, Any]]:
-    size = index.nbytes
-    rows = [_row(index, "index_bytes", size, "bytes")]
-    if n_items:
-        rows.append(_row(index, "bytes_per_item", size / n_items, "bytes"))
-        rows.append(_row(index, "compression", 4 * dim * n_items / size, "x"))
-    return rows
+    return rows, doubts(samples)
 
 
 def _notes(split: Split) -> list[str]:

@@ -19,6 +19,8 @@ KS = (10, 20, 50, 100)
 """List lengths at which recall, ndcg and overlap are measured."""
 LATENCY_K = 20
 """List length of the timed searches."""
+DRIFT_LIMIT = 10.0
+"""Percent by which the machine's pace may move while it measures; beyond that, times are flagged."""
 FLOAT_BITS = 32
 NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,63}$")
 

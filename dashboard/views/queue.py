@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import commands, data, labels
+from dashboard import commands, data, labels, size_parts
 from dashboard.widgets import NEW_RUN_PAGE, ask_button, guarded, progress_card, run_link, run_name, state_badge, why
 
 RECENT, WAITING_SHOWN, BROKEN_SHOWN = 10, 50, 30
@@ -32,6 +32,7 @@ def body() -> None:
     _engine(len(groups["queued"]) + len(unseen))
     _running(groups["running"], asked)
     _waiting(groups["queued"].sort_values("submitted"), unseen, asked)
+    size_parts.queue(asked)
     _broken(pd.concat([groups["failed"], groups["orphaned"], groups["cancelled"]]), asked)
     _finished(groups["done"])
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import commands, data, labels, run_parts
+from dashboard import commands, data, labels, run_parts, size_parts
 from dashboard.widgets import (
     QUEUE_PAGE,
     TRADEOFFS_PAGE,
@@ -124,6 +124,7 @@ def _done(row: dict[str, Any]) -> None:
         run_parts.quality(rows)
     with speed, boundary():
         run_parts.speed(row["run_id"], rows)
+        size_parts.of_run(row)
     with training, boundary():
         tuning = manifest.get("tuning") or {}
         tuning = {**data.checkpoint_meta(tuning.get("key")), **tuning}

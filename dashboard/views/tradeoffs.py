@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, data, export, first_steps, frontiers, labels
+from dashboard import charts, data, export, first_steps, frontiers, labels, size_parts, sizes
 from dashboard.chart_style import STATIC
 from dashboard.labels import COSTS
 from dashboard.tradeoff_controls import View, choose_filters, choose_view
@@ -25,12 +25,18 @@ def render() -> None:
         first_steps.show()
         return
     table = frontiers.described(points, data.runs(), data.defaults())
-    view = choose_view(table)
-    shown = frontiers.share_of_float(table, view.quality) if view.share else table
-    here = shown[shown["dataset"].isin(view.datasets)]
-    chosen, hardware, log_x, log_y = choose_filters(here, view.x.timed)
-    shown = frontiers.filtered(shown, view.datasets, hardware, chosen)
-    watch(data.snapshot(), len(points))
+    scaled = data.scaled_points()
+    view = choose_view(table, scaled)
+    own = frontiers.share_of_float(table, view.quality) if view.share else table
+    sized = own if view.items is None else sizes.at(own, scaled, view.items)
+    here, timed = own[own["dataset"].isin(view.datasets)], sized[sized["dataset"].isin(view.datasets)]
+    chosen, hardware, log_x, log_y = choose_filters(here, timed if view.x.timed else None)
+    shown = frontiers.filtered(sized, view.datasets, hardware, chosen)
+    watch(data.snapshot(), len(points) + len(scaled))
+    if view.items is not None:
+        wanted = frontiers.filtered(own, view.datasets, None, chosen)
+        size_parts.missing(sizes.lacking(wanted, scaled, view.items), shown["run_id"].nunique(), view.items)
+        points = sizes.at(points, scaled, view.items)
     judged = frontiers.judged(shown, view.x.column, view.y)
     if judged.empty:
         _nothing(shown, view)
@@ -40,7 +46,9 @@ def render() -> None:
 
 
 def _nothing(shown: pd.DataFrame, view: View) -> None:
-    if shown.empty:
+    if shown.empty and view.items is not None and view.datasets:
+        words = f"No run that passes these filters was measured with {view.items:,} items yet."
+    elif shown.empty:
         words = "No point passes these filters: choose a data set, or take a filter away."
     elif view.share and shown[view.y].isna().all():
         words = (
@@ -73,6 +81,11 @@ def _chart(judged: pd.DataFrame, table: pd.DataFrame, view: View, log_x: bool, l
         words.append(f"Bars are 95 % bootstrap intervals over users{whose}.")
     if view.x.timed:
         words.append(f"Measured on {judged['hardware'].iloc[0]}.")
+    if view.items is not None:
+        words.append(
+            f"Latency and memory are measured with {view.items:,} items, the run's codes repeated in fresh random "
+            f"orders; {view.title.lower()} stays that of the data set."
+        )
     st.caption(" ".join(words) + " Click a point to open its run.")
 
 
@@ -158,7 +171,7 @@ def _table(ordered: pd.DataFrame, view: View) -> tuple[pd.DataFrame, dict[str, A
 @guarded
 def watch(drawn: str | None, points: int) -> None:
     """Say that runs are under way, and draw the page anew once they added points."""
-    if data.snapshot() != drawn and len(data.points()) != points:
+    if data.snapshot() != drawn and len(data.points()) + len(data.scaled_points()) != points:
         st.rerun()
     states = data.live_runs()["state"]
     running, waiting = int((states == "running").sum()), int((states == "queued").sum())

@@ -16,6 +16,7 @@ from engine.frontier import higher_is_better, on_frontier
 from engine.service.supervisor import Supervisor, say
 from engine.store import catalog
 from engine.store.folders import run_folder, runs_root
+from engine.store.scaling import results
 from engine.store.status import engine_alive, engine_lock
 
 POINT = ["run_id", "encoder", "dim", "seed", "quantizer", "bits", "query_bits", "options"]
@@ -81,6 +82,7 @@ def show(run_id: str, as_json: bool, verify: bool, root: Path | None) -> None:
         "run_id": run_id, "state": state, "error": folder.error(), "spec": folder.spec().model_dump(mode="json"),
         **{name: manifest.get(name) for name in ("machine", "split", "checkpoint", "timings", "notes")},
         "measurements": manifest.get("measurements", []),
+        "scaled": [{"items": n, **row} for n, entry in results(folder).items() for row in entry["rows"]],
     }  # fmt: skip
     if as_json:
         click.echo(json.dumps(content))
@@ -91,6 +93,8 @@ def show(run_id: str, as_json: bool, verify: bool, root: Path | None) -> None:
         click.echo(f"machine: {manifest['machine']['hardware']}")
         click.echo("\n".join(manifest["notes"]))
         click.echo(measurement_table(run_id, pd.DataFrame(manifest["measurements"])))
+        if content["scaled"]:
+            click.echo("at larger catalogues:\n" + scaled_table(pd.DataFrame(content["scaled"])))
     elif tail := folder.log_tail(10):
         click.echo(f"log:\n{tail}")
 
@@ -182,7 +186,17 @@ def measurement_table(run_id: str, rows: pd.DataFrame) -> str:
     columns = ["metric", "query_bits", "threads", "batch", "value", "low", "high", "unit"]
     for name in ("query_bits", "threads", "batch"):
         rows[name] = [("" if pd.isna(v) else str(int(v))) for v in rows[name]]
-    return f"{run_id}\n" + rows[columns].to_string(index=False, na_rep="", float_format=_significant)
+    return f"{run_id}\n" + rows[columns].to_string(index=False, na_rep="", float_format=significant)
+
+
+def scaled_table(rows: pd.DataFrame) -> str:
+    """Return rows at larger catalogues as a text table: one line for each size and query precision."""
+    single = rows[rows["query_bits"].notna()]
+    of_index = rows[rows["query_bits"].isna()].pivot(index="items", columns="metric", values="value")
+    table = single.pivot(index=["items", "query_bits"], columns="metric", values="value").reset_index()
+    table = table.astype({"query_bits": int}).join(of_index, on="items").drop(columns="compression")
+    table["items"] = [f"{n:,}" for n in table["items"]]
+    return _rounded(table.rename_axis(columns=None)).to_string(index=False)
 
 
 def points_table(root: Path, run_ids: Sequence[str]) -> str:
@@ -207,10 +221,10 @@ def kept_share(points: pd.DataFrame) -> pd.Series:
 
 
 def _rounded(table: pd.DataFrame) -> pd.DataFrame:
-    return table.apply(lambda column: column.map(_significant) if column.dtype == float else column)
+    return table.apply(lambda column: column.map(significant) if column.dtype == float else column)
 
 
-def _significant(value: Any) -> str:
+def significant(value: Any) -> str:
     """Return a number with four significant digits and thousands separated."""
     if pd.isna(value):
         return ""

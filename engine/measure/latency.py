@@ -1,87 +1,109 @@
-"""How long a search takes: one query on one pinned thread, and batches of 64; raw samples kept.
+"""How long a search takes: one query on one pinned thread, warm and cold, and batches of 64; raw samples kept.
 
 What is timed is ``index.search`` as a server would call it: the user's vector or code goes in, the list comes out,
 with what the user has seen left out. The data set's real users are asked in random order. The caller sees to it that
 nothing else of ours runs meanwhile.
+
+A setting is a query precision, a number of threads and a batch. After each has warmed up until it is steady, ROUNDS
+rounds go through all settings in turn, so that a slow minute of the machine falls on all of them alike and not on one
+alone. Around each part of a round stands a calibration (`engine.measure.calibration`). Where one was more than
+DRIFT_LIMIT per cent slower than the fastest of all, that part is measured again, at most AGAIN times; where that did
+not help, the row ``calibration_drift`` tells.
 """
 
 import gc
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import cycle, islice
 from typing import Any
 
 import numpy as np
 
+from engine.measure import calibration, cold
 from engine.measure.machine import cores
-from engine.spec import LATENCY_K
+from engine.measure.samples import Samples
+from engine.spec import DRIFT_LIMIT, LATENCY_K
 
 BATCH = 64
 USERS = 1000
 """Users asked, at most; each is asked equally often."""
+ROUNDS = 6
+"""The lowest and the highest of 6 rounds have the median of what a round gives between them in 97 of 100 cases."""
 SAMPLE_S, MAX_S = 0.3, 4.0
-"""Seconds that the samples of one setting should fill, and the most they may."""
+"""Seconds that the samples of one setting should fill, and the most that its warm-up may take."""
+LEAST = 17
+"""Single queries a round at least, however slow: 6 rounds then have a 99th percentile."""
+COLD = 6
+"""Cold queries a round."""
 STEADY = 0.02
-"""Warm-up ends once two medians in a row differ by less than this share, or after as long as the samples may take."""
+"""Warm-up ends once two medians in a row differ by less than this share."""
+AGAIN, AGAIN_S = 2, 30.0
+"""How often parts that moved are measured again, at most, and how many seconds that may take in all."""
 
 
 @dataclass(frozen=True, eq=False)
-class Samples:
-    """Microseconds of single searches of one setting, in the order they were taken."""
+class _Setting:
+    """What is timed together: the arguments of its searches, which come round again and again in the same order."""
 
+    bits: int
+    calls: Iterator[Any]
+    different: int
     threads: int
     batch: int
-    microseconds: np.ndarray  # float64 [m]
+    cold: bool = False
 
 
-def measure(index: Any, queries: Any, seen: Any, seed: int = 0) -> list[Samples]:
-    """Return samples of one query on one thread, of batches of 64 on one thread, and on all cores where there are
-    several.
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """What one setting gave in one round, and the calibrations around it in seconds."""
+
+    microseconds: np.ndarray
+    around: tuple[float, float]
+
+    def drift(self, fastest: float) -> float:
+        return 100 * (max(self.around) / fastest - 1)
+
+
+def measure(
+    index: Any, queries: Mapping[int, Any], seen: Any, batches: bool = True, seed: int = 0
+) -> dict[int, list[Samples]]:
+    """Return samples for each query precision: one query on one thread, warm and cold, and (``batches``) batches of 64
+    on one thread and on all cores where there are several.
 
     Parameters
     ----------
-    queries : float32 [U, D] or packed, one a user
+    queries : query bits → float32 [U, D] or packed, one a user
     seen : ItemLists of the same users, left out of their lists
     """
+    settings = [s for bits, packed in queries.items() for s in _settings(bits, packed, seen, batches, seed)]
+    with _no_collector():
+        for setting in settings:
+            _warm_up(index, setting)
+        parts = _all_parts(index, settings)
+    fastest = _fastest(parts)
+    found: dict[int, list[Samples]] = {bits: [] for bits in queries}
+    for number, s in enumerate(settings):
+        own = [parts[number, r] for r in range(ROUNDS)]
+        times = np.concatenate([p.microseconds for p in own])
+        rounds = np.repeat(np.arange(ROUNDS, dtype=np.int32), [len(p.microseconds) for p in own])
+        drift = max(p.drift(fastest) for p in own)
+        found[s.bits].append(Samples(s.threads, s.batch, times, rounds, drift, s.cold))
+    return found
+
+
+def _settings(bits: int, queries: Any, seen: Any, batches: bool, seed: int) -> list[_Setting]:
     users = np.random.default_rng(seed).permutation(len(queries))[:USERS]
-    with _quiet():
-        samples = [_sample(index, _calls(queries, seen, users, 1), 1, 1)]
-        batched = _calls(queries, seen, users, min(BATCH, len(users)))
-        samples.append(_sample(index, batched, 1, BATCH))
-    if cores() > 1:
-        samples.append(_sample(index, batched, cores(), BATCH))
-    return samples
-
-
-def summarise(samples: list[Samples]) -> list[dict[str, Any]]:
-    """Return measurement rows: p50, p95, p99 of single queries (µs), queries a second of batches, with 95 %
-    intervals.
-    """
-    rows = []
-    for s in samples:
-        common = {"threads": s.threads, "batch": s.batch, "k": LATENCY_K}
-        if s.batch == 1:
-            for q in (50, 95, 99):
-                value, low, high = percentile(s.microseconds, q)
-                rows.append(
-                    {**common, "metric": f"latency_p{q}_us", "unit": "us", "value": value, "low": low, "high": high}
-                )
-        else:
-            value, low, high = (s.batch * 1e6 / v for v in percentile(s.microseconds, 50))
-            rows.append(
-                {**common, "metric": "throughput_qps", "unit": "queries/s", "value": value, "low": high, "high": low}
-            )
-    return rows
-
-
-def percentile(samples: np.ndarray, q: float) -> tuple[float, float, float]:
-    """Return the q-th percentile and its 95 % interval from order statistics (normal approximation of the binomial)."""
-    ordered, n, p = np.sort(samples), len(samples), q / 100
-    spread = 1.96 * np.sqrt(n * p * (1 - p))
-    at = [int(np.clip(np.floor(n * p + s), 0, n - 1)) for s in (0, -spread, spread)]
-    return float(ordered[at[0]]), float(ordered[at[1]]), float(ordered[at[2]])
+    kinds = [(1, 1, False), (1, 1, True)]
+    if batches and len(users) > 1:
+        kinds += [(threads, min(BATCH, len(users)), False) for threads in sorted({1, cores()})]
+    settings = []
+    for threads, batch, is_cold in kinds:
+        calls = _calls(queries, seen, users, batch)
+        settings.append(_Setting(bits, cycle(calls), len(calls), threads, batch, is_cold))
+    return settings
 
 
 def _calls(queries: Any, seen: Any, users: np.ndarray, batch: int) -> list[tuple[Any, tuple[np.ndarray, np.ndarray]]]:
@@ -94,29 +116,54 @@ def _calls(queries: Any, seen: Any, users: np.ndarray, batch: int) -> list[tuple
     return calls
 
 
-def _sample(index: Any, calls: list[Any], threads: int, batch: int) -> Samples:
-    """Warm up until steady, then go round the calls until the samples fill their time."""
+def _warm_up(index: Any, setting: _Setting) -> None:
+    """Search until two medians in a row are nearly equal. A cold setting needs none: its warm twin came before."""
     previous, started = 0.0, time.perf_counter()
-    while time.perf_counter() - started < MAX_S:
-        median = float(np.median(_round(index, calls[:200], threads)))
+    while not setting.cold and time.perf_counter() - started < MAX_S:
+        with _pinned(setting.threads):
+            median = float(np.median(_ask(index, setting, min(200, setting.different), started + MAX_S)))
         if abs(median - previous) < STEADY * median:
             break
         previous = median
-    taken: list[np.ndarray] = []
-    started = time.perf_counter()
-    while not taken or time.perf_counter() - started < SAMPLE_S:
-        taken.append(_round(index, calls, threads, started + MAX_S))
-    return Samples(threads, batch, np.concatenate(taken))
 
 
-def _round(index: Any, calls: list[Any], threads: int, deadline: float = np.inf) -> np.ndarray:
-    """Return the microseconds of one search for each call, the clock's own time subtracted."""
-    clock = time.perf_counter_ns
+def _all_parts(index: Any, settings: list[_Setting]) -> dict[tuple[int, int], _Part]:
+    """Return what each setting gave in each round, (number, round) → part; parts that moved are taken again."""
+    order = [(number, r) for r in range(ROUNDS) for number in range(len(settings))]
+    parts = {at: _part(index, settings[at[0]]) for at in order}
+    until = time.perf_counter() + AGAIN_S
+    for _ in range(AGAIN):
+        fastest = _fastest(parts)
+        for at in [at for at in order if parts[at].drift(fastest) > DRIFT_LIMIT]:
+            if time.perf_counter() < until:
+                parts[at] = min(parts[at], _part(index, settings[at[0]]), key=lambda part: max(part.around))
+    return parts
+
+
+def _fastest(parts: Mapping[Any, _Part]) -> float:
+    return min(min(part.around) for part in parts.values())
+
+
+def _part(index: Any, setting: _Setting) -> _Part:
+    """Return the samples of one round, calibrations before and after."""
+    least = 1 if setting.batch > 1 else COLD if setting.cold else LEAST
+    with _pinned(setting.threads):
+        before, enough = calibration.seconds(), time.perf_counter() + SAMPLE_S / ROUNDS
+        taken = [_ask(index, setting, least)]
+        while not setting.cold and time.perf_counter() < enough:
+            taken.append(_ask(index, setting, least))
+        return _Part(np.concatenate(taken), (before, calibration.seconds()))
+
+
+def _ask(index: Any, setting: _Setting, count: int, deadline: float = np.inf) -> np.ndarray:
+    """Return the microseconds of the next ``count`` searches, the clock's own time subtracted."""
+    clock, nanoseconds = time.perf_counter_ns, []
     overhead = min(-(clock() - clock()) for _ in range(100))
-    nanoseconds = []
-    for queries, exclude in calls:
+    for queries, exclude in islice(setting.calls, count):
+        if setting.cold:
+            cold.empty()
         before = clock()
-        index.search(queries, LATENCY_K, exclude, threads)
+        index.search(queries, LATENCY_K, exclude, setting.threads)
         nanoseconds.append(clock() - before - overhead)
         if before > deadline * 1e9:
             break
@@ -124,16 +171,25 @@ def _round(index: Any, calls: list[Any], threads: int, deadline: float = np.inf)
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Pin this thread to one core and keep the garbage collector away while the block runs."""
-    pinned = os.sched_getaffinity(0) if hasattr(os, "sched_setaffinity") else None
+def _pinned(threads: int) -> Iterator[None]:
+    """Keep a single thread on one core while the block runs; several may use all."""
+    if threads > 1 or not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(allowed)})  # the highest: interrupts mostly arrive at the first
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Keep the garbage collector away while the block runs."""
     gc.collect()
     gc.disable()
-    if pinned:
-        os.sched_setaffinity(0, {max(pinned)})  # the highest: interrupts mostly arrive at the first
     try:
         yield
     finally:
         gc.enable()
-        if pinned:
-            os.sched_setaffinity(0, pinned)

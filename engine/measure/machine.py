@@ -26,10 +26,41 @@ def machine() -> dict[str, Any]:
     cpu, memory = _cpu_name(), psutil.virtual_memory().total / 1e9
     return {
         "hardware": f"{cpu}, {cores()} cores", "cpu": cpu, "cores": cores(), "memory_gb": round(memory, 1),
-        "instructions": _vector_instructions(), "gpu": _gpu(), "os": f"{platform.system()} {platform.machine()}",
+        "instructions": _vector_instructions(),
+        "caches": ", ".join(f"{name} {size / 2**20:.3g} MiB" for name, size in caches().items()) or None,
+        "gpu": _gpu(), "os": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(), "fewbits": engine.__version__, "commit": _commit(),
         **{name: _version(name) for name in PACKAGES},
     }  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def caches() -> dict[str, int]:
+    """Return the bytes of each level of the first core's data caches, such as {"L1": 49152, "L2": 2097152}; empty
+    where the system does not tell.
+    """
+    sizes = {}
+    for entry in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+        try:
+            kind, level, size = ((entry / name).read_text().strip() for name in ("type", "level", "size"))
+        except OSError:
+            continue
+        if kind != "Instruction" and size[:-1].isdigit():
+            sizes[f"L{level}"] = int(size[:-1]) * {"K": 1 << 10, "M": 1 << 20}.get(size[-1], 1)
+    return sizes
+
+
+def memory_left() -> int:
+    """Return the bytes that this process may still take: what the system has, or its control group where that is
+    less.
+    """
+    left, group = int(psutil.virtual_memory().available), Path("/sys/fs/cgroup")
+    try:
+        limit, used, stat = ((group / f"memory.{name}").read_text() for name in ("max", "current", "stat"))
+        files = next(int(line.split()[1]) for line in stat.splitlines() if line.startswith("inactive_file "))
+        return min(left, max(0, int(limit) - int(used) + files))  # what lies in its file cache is given back
+    except (OSError, ValueError, StopIteration):  # no group, or one whose limit is "max"
+        return left
 
 
 def _cpu_name() -> str:

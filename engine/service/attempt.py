@@ -9,25 +9,19 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from engine.errors import FewbitsError
 from engine.service.progress import Progress
+from engine.service.token import exclusive
 from engine.store.folders import RunFolder, run_folder
 
 INTERRUPTED = 143
 """Exit status after SIGTERM: the engine asked for an end, and has written down whether that was a cancellation."""
-
-
-def machine_lock(root: Path) -> FileLock:
-    """Return the lock that lets one attempt at a time work: training uses every core, and latency needs them quiet."""
-    return FileLock(root / "machine.lock")
 
 
 def main(root: str, run_id: str) -> int:
@@ -48,7 +42,7 @@ def _attempt(folder: RunFolder) -> int:
     folder.begin()
     progress = Progress(folder)
     try:
-        with _machine(folder.path.parent, progress):
+        with exclusive(folder.path.parent, lambda text: progress("waiting", text)):
             from engine import pipeline  # late: the lock and the attempt should be seen at once, imports take a second
 
             pipeline.run(folder.spec(), folder, progress)
@@ -66,21 +60,6 @@ def _attempt(folder: RunFolder) -> int:
         return _failed(folder, f"unexpected {type(error).__name__}: {error}; the log has the details", "crash")
     print("done", file=sys.stderr, flush=True)
     return 0
-
-
-@contextmanager
-def _machine(root: Path, progress: Progress) -> Iterator[None]:
-    """Hold the machine while the block runs; say so where another run has it."""
-    lock = machine_lock(root)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        progress("waiting", "another run is at work: latency is measured with nothing else of ours running")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _failed(folder: RunFolder, message: str, kind: str) -> int:

@@ -17,15 +17,15 @@ class LocalExecutor:
     def __init__(self) -> None:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self, folder: RunFolder) -> None:
-        """Start an attempt; what it says goes to the folder's log.txt."""
+    def start(self, folder: RunFolder, module: str = "attempt") -> None:
+        """Start an attempt, or another module of this room on the run; what it says goes to the folder's log.txt."""
         environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")])),
         }
         with disk_errors(folder.path), open(folder.file("log.txt"), "ab") as log:
             self.processes[folder.run_id] = subprocess.Popen(
-                [sys.executable, "-m", "engine.service.attempt", str(folder.path.parent), folder.run_id],
+                [sys.executable, "-m", f"engine.service.{module}", str(folder.path.parent), folder.run_id],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment,
             )  # fmt: skip
 

@@ -16,9 +16,10 @@ from filelock import Timeout
 
 import engine
 from engine.errors import DiskError, FewbitsError
+from engine.service import requests
 from engine.service.local import LocalExecutor
 from engine.spec import parse_spec
-from engine.store import inbox
+from engine.store import inbox, scaling
 from engine.store.catalog import Catalog
 from engine.store.files import disk_errors, read_json, write_json
 from engine.store.folders import ATTEMPTS, RunFolder, create, run_folder, run_folders
@@ -27,6 +28,7 @@ from engine.store.status import engine_lock, engine_pid
 TICK_S = 0.2
 SCAN_S = 5.0
 """An idle engine looks this often for runs that came without it. While a run works, it looks at the inbox alone."""
+COMMANDS = ("submit", "cancel", "retry", "scale")
 PROBE_S = 2.0
 """Seconds to wait for the engine's lock: whoever asks whether an engine lives holds it for a moment."""
 KILL_S = 10.0
@@ -131,7 +133,7 @@ class Supervisor:
 
     def _carry_out(self, command: Any) -> None:
         """Do what one command says. It may be repeated after a kill, so each is harmless the second time."""
-        if not isinstance(command, dict) or command.get("command") not in ("submit", "cancel", "retry"):
+        if not isinstance(command, dict) or command.get("command") not in COMMANDS:
             raise FewbitsError("got a file that is no command (cut off?); submit it again")
         if command["command"] == "submit":
             from engine import quantizers
@@ -142,9 +144,14 @@ class Supervisor:
             return
         folder = run_folder(self.root, command["run_id"])
         state = folder.state()
-        if command["command"] == "cancel" and state in ("queued", "running"):
+        if command["command"] == "scale":
+            requests.ask(folder, command["items"])
+        elif command["command"] == "cancel" and state in ("queued", "running"):
             write_json(folder.file("cancelled.json"), {"at_ns": time.time_ns()})
             self._end(folder)
+        elif command["command"] == "cancel":
+            self._end(folder)
+            scaling.drop(self.root, folder.run_id)
         elif command["command"] == "retry" and state in ("failed", "cancelled", "orphaned", "done"):
             folder.queue()
 
@@ -160,19 +167,27 @@ class Supervisor:
                 changed = True
         if changed:
             self.states = self.catalog.refresh()
-        if "running" in self.states.values():
+        if self.executor.running() or "running" in self.states.values() or requests.at_work(self.root):
             return False
         waiting = [RunFolder(self.root / run_id) for run_id, state in self.states.items() if state == "queued"]
-        if not waiting:
-            return False
-        first = min(waiting, key=lambda f: ((read_json(f.file("queued.json")) or {}).get("submitted_ns", 0), f.run_id))
-        say(f"{first.run_id}: started")
-        self.executor.start(first)
-        return True
+        first = min(waiting, key=_submitted, default=None)
+        asked = requests.following(self.root, self.states)
+        if asked is not None and (first is None or asked.asked_ns < _submitted(first)[0]):
+            say(f"{asked.run_id}: started at {', '.join(f'{n:,}' for n in asked.items)} items")
+            requests.begin(self.root, asked)
+            self.executor.start(RunFolder(self.root / asked.run_id), "scaling")
+        elif first is not None:
+            say(f"{first.run_id}: started")
+            self.executor.start(first)
+        return asked is not None or first is not None
 
     def _end(self, folder: RunFolder) -> None:
-        """Ask a living attempt to end, then insist. The process id is its own as long as it holds the lock."""
-        pid = (read_json(folder.file("attempt.json")) or {}).get("pid")
+        """Ask the process at a run to end, then insist. The process id is its own as long as it holds the lock."""
+        if folder.manifest() is None:
+            pid = (read_json(folder.file("attempt.json")) or {}).get("pid")
+        else:
+            request = scaling.request(self.root, folder.run_id)
+            pid = request and request.pid
         deadline = time.monotonic() + KILL_S
         asked = signal.SIGTERM
         while pid and folder.alive():
@@ -192,9 +207,15 @@ class Supervisor:
         for run_id in self.executor.running():
             folder = RunFolder(self.root / run_id)
             self._end(folder)
+            requests.interrupted(self.root, run_id)
             if folder.state() == "orphaned":
                 folder.queue(max(0, folder.attempts() - 1))
         self.catalog.refresh()
+
+
+def _submitted(folder: RunFolder) -> tuple[int, str]:
+    """Return when a run was submitted, and its id: the order of the queue."""
+    return (read_json(folder.file("queued.json")) or {}).get("submitted_ns", 0), folder.run_id
 
 
 class _Signals:

@@ -21,7 +21,7 @@ import pyarrow as pa
 from engine.errors import FewbitsError
 from engine.store.files import disk_errors, read_json, write_json
 from engine.store.folders import RunFolder, run_folders
-from engine.store.rows import METHODS, ROWS, RUNS, mtime, read_run
+from engine.store.rows import METHODS, ROWS, RUNS, SCALED, mtime, read_run, read_scaled
 
 SETTINGS: dict[str, Any] = {
     "memory_limit": "1GB",
@@ -33,24 +33,37 @@ SETTINGS: dict[str, Any] = {
 KEPT = 5
 """Snapshots kept: a reader that opened one keeps its file even after it is pruned, one about to open it has seconds."""
 
-POINTS = """
-create table points as
-with served as (select distinct run_id, "index", query_bits from measurements where query_bits is not null),
+WIDE = """
+create table {name} as
+with served as (select distinct {keys}, query_bits from {source} where query_bits is not null),
 named as (  -- what holds for the index (bytes, seconds) holds for each precision it is asked with
-    select m.run_id, m."index", served.query_bits, value, low, high,
+    select {own}, served.query_bits, value, low, high,
            case when metric in ('recall', 'ndcg', 'overlap', 'tied') then metric || '@' || k else metric end as name
-    from measurements m join served on served.run_id = m.run_id and served."index" = m."index"
+    from {source} m join served on ({own}) = ({theirs})
          and served.query_bits = coalesce(m.query_bits, served.query_bits)
     where threads is null or threads = 1),
 wide as (
-    select run_id, "index", query_bits, name as column_name, value from named
-    union all select run_id, "index", query_bits, name || '_low', low from named where low is not null
-    union all select run_id, "index", query_bits, name || '_high', high from named where high is not null)
-select * from (pivot wide on column_name using first(value) group by run_id, "index", query_bits)
+    select {keys}, query_bits, name as column_name, value from named
+    union all select {keys}, query_bits, name || '_low', low from named where low is not null
+    union all select {keys}, query_bits, name || '_high', high from named where high is not null)
+select * from (pivot wide on column_name using first(value) group by {keys}, query_bits)
+"""
+OF_RUNS = """
 join (select run_id, dataset, encoder, dim, layers, loss, seed, quantizer, bits, options, hardware, finished
       from runs where state = 'done') using (run_id)
 order by run_id, "index", query_bits desc
 """
+
+
+def _wide(name: str, source: str, *keys: str) -> str:
+    """Return SQL that makes a table with a row for each index and query precision, its metrics as columns."""
+    of = {prefix: ", ".join(f'{prefix}."{key}"' for key in keys) for prefix in ("m", "served")}
+    plain = ", ".join(f'"{key}"' for key in keys)
+    return WIDE.format(name=name, source=source, keys=plain, own=of["m"], theirs=of["served"])
+
+
+POINTS = _wide("points", "measurements", "run_id", "index") + OF_RUNS
+SCALED_POINTS = _wide("scaled_points", "scaled", "run_id", "index", "items", "hardware", "measured")
 
 
 class Catalog:
@@ -63,7 +76,7 @@ class Catalog:
         self.root = root
         self.folder = root / "catalog"
         self.methods = methods
-        self._seen: dict[str, tuple[Any, dict[str, Any], list[dict[str, Any]]]] = {}
+        self._seen: dict[str, tuple[Any, dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]] = {}
         self._published: Any = None
 
     def refresh(self) -> dict[str, str]:
@@ -80,24 +93,24 @@ class Catalog:
         return {run_id: seen[1]["state"] for run_id, seen in self._seen.items()}
 
     def _read(self, folder: RunFolder) -> None:
-        manifest = mtime(folder.file("manifest.json"))
+        committed = (mtime(folder.file("manifest.json")), mtime(folder.file("scale.json")))
         seen = self._seen.get(folder.run_id)
-        if seen and manifest and seen[1]["state"] == "done" and seen[0][1] == manifest:
+        if seen and committed[0] and seen[1]["state"] == "done" and seen[0][1] == committed:
             return  # committed and unchanged: nothing in it can differ
         state = folder.state()
-        version = (state, manifest, mtime(folder.file("attempt.json")), mtime(folder.file("queued.json")))
+        version = (state, committed, mtime(folder.file("attempt.json")), mtime(folder.file("queued.json")))
         if seen and seen[0] == version:
             return
         try:
             row, rows = read_run(folder, state)
         except FewbitsError:
             return  # a specification that cannot be read is no run; `doctor` lists such folders
-        self._seen[folder.run_id] = (version, row, rows)
+        self._seen[folder.run_id] = (version, row, rows, read_scaled(folder) if state == "done" else [])
 
     def _publish(self) -> None:
         """Write a snapshot under the next number and make CURRENT name it."""
-        runs = [row for _, row, _ in self._seen.values()]
-        rows = [r for _, _, measured in self._seen.values() for r in measured]
+        runs = [seen[1] for seen in self._seen.values()]
+        rows, scaled = ([r for seen in self._seen.values() for r in seen[place]] for place in (2, 3))
         methods = self.methods if self.methods is not None else _last_methods(self.root)
         with disk_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -108,13 +121,15 @@ class Catalog:
                 for name, schema, content in (
                     ("runs", RUNS, runs),
                     ("measurements", ROWS, rows),
+                    ("scaled", SCALED, scaled),
                     ("methods", METHODS, methods),
                 ):
                     connection.register("content", pa.Table.from_pylist(content, schema=schema))
                     connection.execute(f"create table {name} as select * from content")
                     connection.unregister("content")
-                if rows:
-                    connection.execute(POINTS)
+                for sql, there in ((POINTS, rows), (SCALED_POINTS, scaled)):
+                    if there:
+                        connection.execute(sql)
             os.replace(part, self.folder / f"{number:08d}.duckdb")
             write_json(self.folder / "CURRENT", {"snapshot": f"{number:08d}.duckdb", "at_ns": time.time_ns()})
             for old in self._snapshots()[:-KEPT]:
@@ -169,11 +184,21 @@ def runs(root: Path) -> pd.DataFrame:
 def points(root: Path) -> pd.DataFrame:
     """Return one row per measured point (run, index, query bits), its metrics as columns: ``recall@20``,
     ``recall@20_low``, ``latency_p50_us``, ``bytes_per_item`` …; empty before the first finished run."""
+    return _where_there(root, "points")
+
+
+def scaled_points(root: Path) -> pd.DataFrame:
+    """Return one row per point and larger catalogue (run, index, query bits, items), with the hardware it was measured
+    on and its latency and memory as columns; empty where no run was measured at another size."""
+    return _where_there(root, "scaled_points")
+
+
+def _where_there(root: Path, table: str) -> pd.DataFrame:
     with reading(root) as connection:
         there = connection.execute(
-            "select count(*) from information_schema.tables where table_name = 'points'"
+            "select count(*) from information_schema.tables where table_name = ?", [table]
         ).fetchone()
-        return connection.execute("select * from points").df() if there and there[0] else pd.DataFrame()
+        return connection.execute(f"select * from {table}").df() if there and there[0] else pd.DataFrame()
 
 
 def measurements(root: Path, run_ids: list[str] | None = None) -> pd.DataFrame:

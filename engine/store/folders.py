@@ -9,6 +9,7 @@
     log.txt        what it said
     failed.json    a user error or a crash, with its sentence    cancelled.json  who asked for it, when
     manifest.json  sizes and SHA-256 of all the rest, and the measurement rows: its presence is the commit
+    scale.json     what was measured at larger catalogues since (`engine.store.scaling`)
     lock           held by the attempt's process as long as it lives
 """
 
@@ -142,6 +143,8 @@ class RunFolder:
         write_json(self.file("queued.json"), {"submitted_ns": submitted, "attempts": attempts})
         for name in ("attempt.json", "failed.json", "cancelled.json", "manifest.json", "progress.json"):
             self.file(name).unlink(missing_ok=True)
+        for path in self.path.glob("scale*"):  # of the codes that were measured then
+            path.unlink(missing_ok=True)
 
     def begin(self) -> int:
         """Record that this process begins an attempt; return its number, counted from 1."""

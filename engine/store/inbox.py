@@ -21,13 +21,18 @@ def submit(root: Path, specs: Iterable[RunSpec]) -> list[str]:
 
 
 def cancel(root: Path, run_id: str) -> None:
-    """Ask the engine to cancel a queued or running run."""
+    """Ask the engine to cancel a queued or running run, or what was asked for a finished one (`scale`)."""
     _post(root, {"command": "cancel", "run_id": run_id})
 
 
 def retry(root: Path, run_id: str) -> None:
     """Ask the engine to queue a failed, cancelled or orphaned run again, with fresh attempts."""
     _post(root, {"command": "retry", "run_id": run_id})
+
+
+def scale(root: Path, run_id: str, items: Iterable[int]) -> None:
+    """Ask the engine to measure a finished run at larger catalogues of so many items."""
+    _post(root, {"command": "scale", "run_id": run_id, "items": list(items)})
 
 
 def _post(root: Path, command: dict[str, Any]) -> None:

@@ -58,7 +58,8 @@ def write_latency(path: Path, samples: dict[int, list[Any]]) -> None:
             "query_bits": pa.repeat(pa.scalar(bits, pa.int32()), len(s.microseconds)),
             "threads": pa.repeat(pa.scalar(s.threads, pa.int32()), len(s.microseconds)),
             "batch": pa.repeat(pa.scalar(s.batch, pa.int32()), len(s.microseconds)),
-            "microseconds": s.microseconds,
+            "cold": pa.repeat(pa.scalar(s.cold), len(s.microseconds)),
+            "round": s.rounds, "microseconds": s.microseconds,
         })
         for bits, several in samples.items() for s in several
     ]  # fmt: skip

@@ -10,6 +10,7 @@ import pyarrow as pa
 from engine.spec import RunSpec
 from engine.store.files import read_json
 from engine.store.folders import ATTEMPTS, RunFolder
+from engine.store.scaling import results
 
 RUNS = pa.schema([
     ("run_id", pa.string()), ("state", pa.string()), ("dataset", pa.string()), ("encoder", pa.string()),
@@ -24,6 +25,8 @@ ROWS = pa.schema([
     ("batch", pa.int32()), ("metric", pa.string()), ("k", pa.int32()), ("value", pa.float64()),
     ("unit", pa.string()), ("low", pa.float64()), ("high", pa.float64()),
 ])  # fmt: skip
+SCALED = pa.schema([*ROWS, ("items", pa.int64()), ("hardware", pa.string()), ("measured", pa.timestamp("us"))])
+"""Rows of runs at larger catalogues: how many items there were, and where and when they were measured."""
 METHODS = pa.schema([("kind", pa.string()), ("name", pa.string()), ("description", pa.string())])
 
 
@@ -44,6 +47,17 @@ def read_run(folder: RunFolder, state: str) -> tuple[dict[str, Any], list[dict[s
         "notes": json.dumps(manifest.get("notes", [])),
     }  # fmt: skip
     return row, [{"run_id": folder.run_id, **r} for r in manifest.get("measurements", [])]
+
+
+def read_scaled(folder: RunFolder) -> list[dict[str, Any]]:
+    """Return a run's rows at larger catalogues."""
+    return [
+        {
+            "run_id": folder.run_id, **row, "items": items, "hardware": entry["machine"]["hardware"],
+            "measured": _time(entry["finished_ns"]),
+        }
+        for items, entry in results(folder).items() for row in entry["rows"]
+    ]  # fmt: skip
 
 
 def _error(folder: RunFolder, state: str) -> str | None:

@@ -95,6 +95,11 @@ def cached(root: Path, key: str, about: dict[str, Any], make: Callable[[Path], T
     return Checkpoint(key, folder, trained.arrays, meta, reused=False)
 
 
+def whole(root: Path, key: str) -> bool:
+    """Return whether the cache holds what was trained under a key, finished and unchanged."""
+    return _stored(root / "cache" / key) is not None
+
+
 def _stored(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
     """Return what a folder holds; None where it is unfinished, cut off or changed (it is then trained again)."""
     meta, path = read_json(folder / "meta.json"), folder / ARRAYS

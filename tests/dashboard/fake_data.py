@@ -216,11 +216,12 @@ def rows(spec: RunSpec, kept: float, rng: np.random.Generator) -> list[dict[str,
         time_us = (3 + per_item / 8) * (1 if bits == 32 else 0.7) * (0.9 + 0.2 * rng.random())
         made += [
             _row(f"latency_{p}_us", time_us * f, "us", bits, 20, 1, 1)
-            for p, f in (("p50", 1.0), ("p95", 1.3), ("p99", 1.9))
+            for p, f in (("p50", 1.0), ("p95", 1.3), ("p99", 1.9), ("cold_p50", 4.0))
         ]
         made += [
             _row("throughput_qps", 1e6 / time_us, "queries/s", bits, 20, 1, 64),
             _row("query_bytes", spec.model.dim * bits / 8, "bytes", bits),
+            _row("calibration_drift", 2.5, "%", bits),
         ]
     return made
 

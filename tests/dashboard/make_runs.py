@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engine.spec import KS, ModelSpec, RunSpec
-from engine.store import prepared
+from engine.store import prepared, scaling
 from engine.store.catalog import Catalog
 from engine.store.files import write_json
 from engine.store.folders import RunFolder, create
@@ -102,6 +102,20 @@ def finish(
     return spec.run_id
 
 
+def scaled(root: Path, run_ids: Sequence[str], items: int = 1_000_000, hardware: str = HARDWARE) -> None:
+    """Write what finished runs measured at a larger catalogue, and publish it: 100 times slower, 5 bytes an item."""
+    for run_id in run_ids:
+        folder = RunFolder(root / run_id)
+        own = [r for r in folder.manifest()["measurements"] if r["metric"].startswith(("latency", "calibration"))]
+        rows = [{**r, "value": 100 * r["value"]} for r in own]
+        of_index = {"query_bits": None, "threads": None, "batch": None, "k": None, "unit": "bytes"}
+        for metric, value in (("index_bytes", 5.0 * items), ("bytes_per_item", 5.0)):
+            rows.append({**own[0], **of_index, "metric": metric, "value": value})
+        entry = {"rows": rows, "machine": {"hardware": hardware}, "notes": [], "finished_ns": time.time_ns()}
+        scaling.add_result(folder, items, entry)
+    publish(root)
+
+
 HISTORY = [
     {"epoch": e, "loss": 6.0 / e + 2, "valid_ndcg@20": 0.12 * (1 - np.exp(-e / 2)), "seconds": 1.5} for e in range(1, 9)
 ]
@@ -144,7 +158,7 @@ def _lists(folder: RunFolder, spec: RunSpec, kept: float, split: FakeSplit) -> N
     _write_lists(folder.file("lists.parquet"), entries, tied=kept < 0.6)
     pq.write_table(pa.Table.from_pylist(metrics), folder.file("users.parquet"))
     samples = [
-        {"query_bits": b, "threads": 1, "batch": 1, "microseconds": float(t)}
+        {"query_bits": b, "threads": 1, "batch": 1, "cold": False, "round": 0, "microseconds": float(t)}
         for b in spec.query_bits
         for t in rng.gamma(9, 1.2, 400)
     ]

@@ -1,11 +1,14 @@
 """The pages where work is asked for, watched and looked into: Queue, New run, Users."""
 
+import json
+
 import pytest
 
 from engine.store import inbox
+from engine.store.catalog import Catalog
 from tests.dashboard import make_runs
 from tests.dashboard.conftest import button, texts
-from tests.dashboard.fake_data import QUANTIZERS
+from tests.dashboard.fake_data import METHODS, QUANTIZERS
 
 
 def test_a_running_run_shows_how_far_it_is(show, root):
@@ -84,6 +87,15 @@ def test_new_run_stays_short_with_all_methods(show, root):
     assert help == "Correct the straight-through gradient (GSTE). Default\\: yes. Several values make several runs."
     assert "Submit 29 runs" in [b.label for b in app.button]  # each of HQ-GNN's four bit-widths twice
     assert "15 runs that train the quantizer as well" in texts(app)
+
+
+def test_new_run_offers_no_method_whose_libraries_are_missing_and_says_how_to_get_them(show, root):
+    peer = {**QUANTIZERS[0], "name": "peer", "title": "Other libraries", "unavailable": "not installed: x; `get x`"}
+    Catalog(root, [*METHODS, {"kind": "quantizer", "name": "peer", "description": json.dumps(peer)}]).refresh()
+    app = show("new_run")
+    assert "Other libraries" not in next(m.options for m in app.multiselect if m.label == "Quantizers")
+    assert "Other libraries: not offered here. not installed: x; `get x`" in texts(app).replace("\\", "")
+    assert "`get x`" in texts(show("about"))
 
 
 @pytest.mark.parametrize("state, words", [

@@ -1,6 +1,7 @@
 """What latency rows are made of: real searches, as many as asked, on the users there are."""
 
 import os
+from itertools import groupby
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ import pytest
 from engine import indexes
 from engine.codes import FloatCodes
 from engine.data.interactions import ItemLists
-from engine.measure import latency
-from engine.measure.machine import machine
+from engine.measure import calibration, cold, latency
+from engine.measure.machine import caches, machine, memory_left
+from engine.measure.samples import Samples, doubts, median_of_rounds, percentile, summarise
 
 
 class Counting:
@@ -24,14 +26,21 @@ class Counting:
 
 
 @pytest.fixture
-def asked(monkeypatch):
+def quick(monkeypatch):
     monkeypatch.setattr(latency, "SAMPLE_S", 0.02)
     monkeypatch.setattr(latency, "MAX_S", 0.1)
+    monkeypatch.setattr(latency, "COLD", 2)
+    monkeypatch.setattr(calibration, "STEPS", 1000)
+
+
+@pytest.fixture
+def asked(quick, monkeypatch):
+    monkeypatch.setattr(latency, "AGAIN", 0)
     rng = np.random.default_rng(0)
     index = Counting(indexes.build(FloatCodes(rng.standard_normal((500, 8), dtype=np.float32))))
     seen = ItemLists.from_pairs(np.arange(100), np.arange(100), 100)
-    samples = latency.measure(index, rng.standard_normal((100, 8), dtype=np.float32), seen)
-    return index.asked, samples
+    samples = latency.measure(index, {32: rng.standard_normal((100, 8), dtype=np.float32)}, seen)
+    return index.asked, samples[32]
 
 
 def test_single_queries_are_searched_one_at_a_time_for_twenty_items_without_seen_ones(asked):
@@ -47,20 +56,126 @@ def test_the_thread_is_pinned_to_one_core_while_single_queries_run_and_freed_aft
     assert len(os.sched_getaffinity(0)) == machine()["cores"]
 
 
+def test_rounds_go_through_all_settings_in_turn(asked):
+    calls, samples = asked
+    kinds = [size for size, _ in groupby(c[0] for c in calls)]
+    assert kinds.count(64) >= latency.ROUNDS, "batches come between single queries, round after round"
+    assert all(set(s.rounds.tolist()) == set(range(latency.ROUNDS)) for s in samples)
+
+
+def test_every_user_is_asked_before_one_is_asked_again(quick):
+    asked = []
+
+    class Noting:
+        def search(self, queries, *_):
+            asked.append(int(queries[0, 0]))
+
+    users = np.arange(50, dtype=np.float32)[:, None]
+    latency.measure(Noting(), {32: users}, ItemLists.from_pairs(np.arange(50), np.arange(50), 50), batches=False)
+    assert sorted(asked[:50]) == list(range(50)) and asked[:50] != sorted(asked[:50])
+    assert asked[:50] == asked[50:100]
+
+
+def test_caches_are_emptied_before_each_cold_query_alone(quick, monkeypatch):
+    done = []
+
+    class Noting:
+        def search(self, *_):
+            done.append("search")
+
+    monkeypatch.setattr(latency, "AGAIN", 0)
+    monkeypatch.setattr(cold, "empty", lambda: done.append("empty"))
+    users, seen = np.ones((30, 2), np.float32), ItemLists.from_pairs(np.arange(30), np.arange(30), 30)
+    samples = latency.measure(Noting(), {32: users}, seen, batches=False)[32]
+    assert [len(s.microseconds) for s in samples if s.cold] == [latency.COLD * latency.ROUNDS]
+    assert done.count("empty") == latency.COLD * latency.ROUNDS
+    assert all(done[i + 1] == "search" for i, what in enumerate(done) if what == "empty")
+
+
+def test_a_part_whose_calibration_moved_is_measured_again_and_then_not_flagged(quick, monkeypatch):
+    samples = with_calibrations(monkeypatch, slow_for=1)
+    assert {s.drift for s in samples} == {0.0}
+    assert doubts({32: samples}) == []
+
+
+def test_a_part_whose_calibration_keeps_moving_is_flagged_with_a_row_and_a_sentence(quick, monkeypatch):
+    samples = with_calibrations(monkeypatch, slow_for=100)
+    (row,) = (r for r in summarise(samples) if r["metric"] == "calibration_drift")
+    assert (row["value"], row["unit"]) == (50.0, "%")
+    (sentence,) = doubts({32: samples})
+    assert "up to 50 % longer" in sentence and "measured again" in sentence
+
+
+def with_calibrations(monkeypatch, slow_for):
+    """Measure while the machine is half as fast again for the first of the cold parts, ``slow_for`` times."""
+    left, is_cold = [slow_for], [False]
+
+    def seconds():
+        if is_cold[0] and left[0]:
+            left[0] -= 1
+            return 1.5
+        return 1.0
+
+    class Noting:
+        def search(self, *_):
+            pass
+
+    real = latency._part
+
+    def part(index, setting):
+        is_cold[0] = setting.cold
+        return real(index, setting)
+
+    monkeypatch.setattr(calibration, "seconds", seconds)
+    monkeypatch.setattr(cold, "empty", lambda: None)
+    monkeypatch.setattr(latency, "_part", part)
+    users, seen = np.ones((30, 2), np.float32), ItemLists.from_pairs(np.arange(30), np.arange(30), 30)
+    return latency.measure(Noting(), {32: users}, seen, batches=False)[32]
+
+
 def test_rows_name_unit_threads_and_batch_and_are_in_order(asked):
     _, samples = asked
-    rows = latency.summarise(samples)
+    rows = [r for r in summarise(samples) if r["metric"] != "calibration_drift"]
     p50, p95, p99 = (next(r for r in rows if r["metric"] == f"latency_p{q}_us") for q in (50, 95, 99))
     assert 0 < p50["value"] <= p95["value"] <= p99["value"]
     assert all(r["low"] <= r["value"] <= r["high"] for r in rows)
     assert {(r["threads"], r["batch"], r["unit"]) for r in rows if r["metric"].startswith("latency")} == {(1, 1, "us")}
+    assert {r["metric"] for r in rows} >= {"latency_cold_p50_us", "throughput_qps"}
+
+
+def test_the_median_is_that_of_the_rounds_so_that_one_slow_round_does_not_move_it():
+    times = np.array([10.0, 11, 12, 10, 11, 12, 90, 91, 92])
+    samples = Samples(1, 1, times, np.repeat(np.arange(3, dtype=np.int32), 3))
+    assert median_of_rounds(samples) == (11.0, 11.0, 91.0)
+
+
+def test_a_percentile_for_which_the_samples_are_too_few_is_absent():
+    few = Samples(1, 1, np.arange(1.0, 31), np.zeros(30, np.int32))
+    assert {r["metric"] for r in summarise([few])} == {"latency_p50_us", "latency_p95_us", "calibration_drift"}
+    assert latency.ROUNDS * latency.LEAST >= 100, "a run always has a p99"
 
 
 def test_percentiles_and_their_interval():
-    value, low, high = latency.percentile(np.arange(1000.0), 50)
+    value, low, high = percentile(np.arange(1000.0), 50)
     assert value == 500
     assert 460 < low < 475
     assert 525 < high < 540
+
+
+def test_the_calibration_is_work_that_the_compiler_cannot_leave_out():
+    calibration.seconds()
+    assert calibration.seconds() > 1e-4
+
+
+def test_cold_means_more_than_the_second_level_cache_within_reason():
+    size, known = cold.buffer_bytes(), caches()
+    assert cold.LEAST <= size <= cold.MOST
+    assert size >= 2 * known.get("L2", 0)
+    cold.empty()
+    before = cold._words().copy()
+    cold.empty()
+    assert len(before) == size // cold.LINE
+    assert (cold._words() == before + 1).all(), "every line was read and written"
 
 
 def test_the_machine_says_what_a_reader_needs():
@@ -69,3 +184,4 @@ def test_the_machine_says_what_a_reader_needs():
     assert known["hardware"].endswith("cores")
     assert known["numba"]
     assert known["torch"]
+    assert 0 < memory_left() <= 1e9 * known["memory_gb"] * 1.01

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.errors import FewbitsError
-from engine.service import attempt
+from engine.service import attempt, token
 from engine.spec import RunSpec
 from engine.store.files import read_json
 from engine.store.folders import create
@@ -50,5 +50,5 @@ def test_running_out_of_memory_says_what_to_do(ends):
 
 def test_the_machine_is_free_again_after_a_failure(ends, root):
     ends(FewbitsError("no"))
-    with attempt.machine_lock(root).acquire(timeout=0):
+    with token.machine_lock(root).acquire(timeout=0):
         pass

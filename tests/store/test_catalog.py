@@ -6,7 +6,7 @@ import pytest
 
 from engine.errors import FewbitsError
 from engine.spec import ModelSpec, RunSpec
-from engine.store import catalog, folders
+from engine.store import catalog, folders, scaling
 
 MACHINE = {"hardware": "a machine, 2 cores"}
 
@@ -122,6 +122,40 @@ def test_a_run_that_is_queued_again_loses_its_points(root):
     folder.queue()
     assert writer.refresh() == {folder.run_id: "queued"}
     assert catalog.points(root).empty
+
+
+def scale(folder, items=10**6, p50=500.0):
+    """Write what a run measured at a larger catalogue."""
+    rows = [row("index_bytes", 5.0 * items), row("latency_p50_us", p50, 20, 4, 1, 1, p50 - 1, p50 + 1)]
+    entry = {"rows": rows, "machine": {"hardware": "another"}, "notes": [], "finished_ns": 10**18}
+    scaling.add_result(folder, items, entry)
+
+
+def test_a_larger_catalogue_is_a_table_of_its_own_and_leaves_the_points_alone(root):
+    folder = finished(root, 0)
+    catalog.Catalog(root, []).refresh()
+    assert catalog.scaled_points(root).empty
+    before = catalog.points(root)
+    scale(folder)
+    scale(folder, 10**7, 5000.0)
+    catalog.Catalog(root, []).refresh()
+    points = catalog.scaled_points(root).set_index("items")
+    assert points.loc[10**6, "latency_p50_us"] == 500.0 and points.loc[10**7, "index_bytes"] == 5e7
+    assert points.loc[10**6, "latency_p50_us_low"] == 499.0
+    assert set(points["hardware"]) == {"another"} and set(points["query_bits"]) == {4}
+    assert catalog.points(root).equals(before)
+
+
+def test_a_finished_run_is_read_again_once_it_was_measured_at_another_size(root):
+    folder = finished(root, 0)
+    writer = catalog.Catalog(root, [])
+    writer.refresh()
+    scale(folder)
+    writer.refresh()
+    assert len(catalog.scaled_points(root)) == 1
+    folder.file("manifest.json").write_text("{")
+    writer.refresh()
+    assert catalog.scaled_points(root).empty, "a run that was cut off has no points at any size"
 
 
 def test_methods_survive_a_rebuild_by_one_who_does_not_know_them(root):

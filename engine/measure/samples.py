@@ -1,0 +1,73 @@
+"""What raw latency samples say: percentiles and intervals as measurement rows, and a note where they are in doubt.
+
+The p50 is the median of the rounds' medians, and its interval reaches from the lowest round to the highest; p95 and p99
+are of all samples together, with intervals from order statistics.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from engine.spec import DRIFT_LIMIT, LATENCY_K
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Microseconds of single searches of one setting, in the order they were taken."""
+
+    threads: int
+    batch: int
+    microseconds: np.ndarray  # float64 [m]
+    rounds: np.ndarray  # int32 [m]
+    drift: float = 0.0  # per cent by which the slowest calibration around them was slower than the fastest of all
+    cold: bool = False
+
+
+def summarise(samples: list[Samples]) -> list[dict[str, Any]]:
+    """Return the measurement rows of one query precision: p50, p95, p99 and cold p50 of single queries (µs), queries a
+    second of batches, each with an interval, and by how many per cent the calibration moved. A percentile has no row
+    where the samples are too few for it.
+    """
+    rows = []
+    for s in samples:
+        common = {"threads": s.threads, "batch": s.batch, "k": LATENCY_K}
+        if s.batch > 1:
+            value, low, high = (s.batch * 1e6 / v for v in median_of_rounds(s))
+            row = {"metric": "throughput_qps", "unit": "queries/s", "value": value, "low": high, "high": low}
+            rows.append({**common, **row})
+            continue
+        figures = {"latency_cold_p50_us" if s.cold else "latency_p50_us": median_of_rounds(s)}
+        for q in (95, 99) if not s.cold else ():
+            if len(s.microseconds) * (100 - q) >= 100:
+                figures[f"latency_p{q}_us"] = percentile(s.microseconds, q)
+        for metric, (value, low, high) in figures.items():
+            rows.append({**common, "metric": metric, "unit": "us", "value": value, "low": low, "high": high})
+    return [*rows, {"metric": "calibration_drift", "unit": "%", "value": max(s.drift for s in samples)}]
+
+
+def doubts(samples: Mapping[int, list[Samples]]) -> list[str]:
+    """Return a sentence for a person where the calibration moved too far in spite of measuring again."""
+    drift = max((s.drift for several in samples.values() for s in several), default=0.0)
+    if drift <= DRIFT_LIMIT:
+        return []
+    return [
+        f"the machine did not keep its pace while searches were timed: a fixed calibration loop took up to {drift:.0f} "
+        f"% longer than at its fastest (at most {DRIFT_LIMIT:.0f} % is expected), also when measured again. Take these "
+        "times with caution: close other programs and measure anew"
+    ]
+
+
+def median_of_rounds(samples: Samples) -> tuple[float, float, float]:
+    """Return the median of the rounds' medians, and the lowest and the highest of these."""
+    medians = [float(np.median(samples.microseconds[samples.rounds == r])) for r in np.unique(samples.rounds)]
+    return float(np.median(medians)), min(medians), max(medians)
+
+
+def percentile(samples: np.ndarray, q: float) -> tuple[float, float, float]:
+    """Return the q-th percentile and its 95 % interval from order statistics (normal approximation of the binomial)."""
+    ordered, n, p = np.sort(samples), len(samples), q / 100
+    spread = 1.96 * np.sqrt(n * p * (1 - p))
+    at = [int(np.clip(np.floor(n * p + s), 0, n - 1)) for s in (0, -spread, spread)]
+    return float(ordered[at[0]]), float(ordered[at[1]]), float(ordered[at[2]])
