@@ -6,6 +6,8 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from dashboard.peers import PEER
+
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#C48600", "#3D9BD6", "#8C6BB1")
 """After Okabe and Ito's colour-blind-safe set; orange and sky blue are darkened for a contrast of 3 on white."""
 GREY = "#888888"
@@ -15,14 +17,16 @@ STYLES = {
     "itq": ("#8C6BB1", "triangle-down"), "rabitq": ("#009E73", "cross"), "pq": ("#009E73", "triangle-left"),
     "opq": ("#C48600", "hexagon"), "hqgnn": ("#C48600", "star"), "l2qgcn": ("#D55E00", "bowtie"),
     "hashgnn": ("#3D9BD6", "diamond-tall"), "dpq": ("#8C6BB1", "x"), "mgqe": ("#3D9BD6", "star-diamond"),
+    PEER: (GREY, "pentagon-open"),
 }  # fmt: skip
-"""Method → colour and symbol, kept whichever others are there, in the order of legends.
+"""Method → colour and symbol, kept whichever others are there, in the order of legends. Other libraries' indexes, the
+peers, have one grey, hollow mark together.
 
 Each has a symbol of its own, so that colour is never the only difference. Where two symbols have a like outline (two
 triangles, two stars), the colours are far apart in normal and in colour-blind eyes: no other assignment of these
 symbols to the palette that we searched keeps them further apart (`tests/dashboard/test_chart_style.py` measures it).
 """
-SPARE = ("pentagon", "hexagram", "triangle-right", "diamond-wide", "star-square")
+SPARE = ("hexagram", "triangle-right", "diamond-wide", "star-square")
 """Symbols of methods that are not listed."""
 STATIC = {"displayModeBar": False}
 """Plotly's configuration for all charts: no tool bar, since there is nothing to zoom."""

@@ -11,6 +11,7 @@ from dashboard import labels
 from dashboard.chart_style import GREY, framed, logarithmic, rank, style
 from dashboard.labels import Axis
 from engine.frontier import higher_is_better
+from engine.spec import DRIFT_LIMIT
 
 FADED = 0.7
 CROWDED = 40
@@ -88,10 +89,11 @@ def _markers(
 ) -> go.Scatter:
     """The points of one quantizer and query precision that are all on the frontier, or all dominated and faded."""
     color, symbol = style(quantizer)
-    opened = group["queries"].iloc[0] == "own"
+    if group["queries"].iloc[0] == "own":
+        symbol = f"{symbol.removesuffix('-open')}-open"
     marker = {
-        "color": color, "symbol": f"{symbol}-open" if opened else symbol, "size": 13 if best else 10,
-        "line": {"color": color, "width": 2.2 if opened else 0.5},
+        "color": color, "symbol": symbol, "size": 13 if best else 10,
+        "line": {"color": color, "width": 2.2 if symbol.endswith("open") else 0.5},
     }  # fmt: skip
     return go.Scatter(
         x=group[x.column] * x.scale, y=group[y], mode="markers", name=labels.name(quantizer), legendgroup=quantizer,
@@ -118,8 +120,10 @@ def hover(row: dict[str, Any]) -> str:
     for axis in labels.COSTS.values():
         if not pd.isna(row.get(axis.column)):
             lines.append(f"{axis.title}: {labels.number(row[axis.column] * axis.scale)}")
+    if (drift := row.get("calibration_drift")) is not None and drift > DRIFT_LIMIT:
+        lines.append(f"times in doubt: the machine lost {drift:.0f} % of its pace meanwhile")
     if row.get("hardware"):
-        lines.append(str(row["hardware"]))
+        lines.append(str(row["hardware"]) + (f", {row['items']:,} items" if row.get("items") else ""))
     return "<br>".join([*lines, "<i>click to open the run</i>"])
 
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import pandas as pd
 
+from dashboard import peers
 from engine.spec import FLOAT_BITS, RunSpec
 
 NAMES = {
     "lightgcn": "LightGCN", "mf": "MF", "popularity": "Popularity", "softmax": "softmax", "bpr": "BPR",
     "ngcf": "NGCF", "float32": "float32", "float16": "float16", "uniform": "uniform", "sign": "sign", "lsh": "LSH",
     "itq": "ITQ", "rabitq": "RaBitQ", "pq": "PQ", "opq": "OPQ", "hqgnn": "HQ-GNN", "l2qgcn": "L²Q-GCN",
-    "hashgnn": "HashGNN", "dpq": "DPQ", "mgqe": "MGQE",
+    "hashgnn": "HashGNN", "dpq": "DPQ", "mgqe": "MGQE", "peer": "peers (other libraries)",
 }  # fmt: skip
 OPTION_WORDS = {"lr": "learning rate", "l2": "L2 weight", "ema": "EMA", "ste": "STE", "gste": "GSTE", "k": "K"}
 """Parts of options' names that are not read as they are written."""
@@ -63,60 +64,30 @@ QUALITY = {
 COSTS = {
     axis.column: axis
     for axis in (
-        Axis(
-            "bytes_per_item",
-            "Bytes per item",
-            "bytes/item",
-            "Memory of one item in the index, scales included.",
-            format="%.1f",
-        ),
-        Axis(
-            "index_bytes", "Index memory (MB)", "MB", "Memory of the whole index; 1 MB = 1,000,000 bytes.", 1e-6, "%.3f"
-        ),
-        Axis(
-            "latency_p50_us",
-            "Latency, median (µs)",
-            "p50 µs",
-            "Half of the searches for one user (k = 20, one thread) were faster.",
-            1.0,
-            "%.1f",
-            True,
-        ),
-        Axis(
-            "latency_p95_us",
-            "Latency, 95th percentile (µs)",
-            "p95 µs",
-            "95 of 100 searches for one user were faster.",
-            1.0,
-            "%.1f",
-            True,
-        ),
-        Axis(
-            "latency_p99_us",
-            "Latency, 99th percentile (µs)",
-            "p99 µs",
-            "99 of 100 searches for one user were faster.",
-            1.0,
-            "%.1f",
-            True,
-        ),
-        Axis(
-            "throughput_qps",
-            "Throughput (queries a second)",
-            "queries/s",
-            "Users answered in a second, in batches of 64 on one thread; more is better.",
-            1.0,
-            "%.0f",
-            True,
-        ),
+        Axis("bytes_per_item", "Bytes per item", "bytes/item", "Memory of one item in the index, scales included.",
+             format="%.1f"),
+        Axis("index_bytes", "Index memory (MB)", "MB", "Memory of the whole index; 1 MB = 1,000,000 bytes.", 1e-6,
+             "%.3f"),
+        Axis("latency_p50_us", "Latency, median (µs)", "p50 µs",
+             "Half of the searches for one user (k = 20, one thread) were faster.", 1.0, "%.1f", True),
+        Axis("latency_p95_us", "Latency, 95th percentile (µs)", "p95 µs",
+             "95 of 100 searches for one user were faster.", 1.0, "%.1f", True),
+        Axis("latency_p99_us", "Latency, 99th percentile (µs)", "p99 µs",
+             "99 of 100 searches for one user were faster.", 1.0, "%.1f", True),
+        Axis("latency_cold_p50_us", "Latency from cold caches, median (µs)", "cold p50 µs",
+             "As the median, but the processor's caches were emptied before each search.", 1.0, "%.1f", True),
+        Axis("throughput_qps", "Throughput (queries a second)", "queries/s",
+             "Users answered in a second, in batches of 64 on one thread; more is better.", 1.0, "%.0f", True),
     )
-}
+}  # fmt: skip
 
 COLUMNS = {
     "bytes_per_item": "Bytes per item", "index_bytes": "Index (bytes)", "compression": "Smaller than float32 (×)",
     "query_bytes": "User vector (bytes)", "latency_p50_us": "Latency p50 (µs)", "latency_p95_us": "Latency p95 (µs)",
-    "latency_p99_us": "Latency p99 (µs)", "throughput_qps": "Throughput (queries/s)", "train_s": "Training (s)",
-    "tune_s": "Tuning (s)", "quantize_s": "Quantizing (s)", "build_s": "Index build (s)", "users": "Users in the means",
+    "latency_p99_us": "Latency p99 (µs)", "latency_cold_p50_us": "Latency p50, cold (µs)",
+    "calibration_drift": "Pace lost while timing (%)", "throughput_qps": "Throughput (queries/s)",
+    "train_s": "Training (s)", "tune_s": "Tuning (s)", "quantize_s": "Quantizing (s)", "build_s": "Index build (s)",
+    "users": "Users in the means",
 }  # fmt: skip
 
 
@@ -163,12 +134,14 @@ def options_text(options: str | Mapping[str, Any] | None, defaults: Mapping[str,
 
 def method(row: Mapping[str, Any], defaults: Defaults | None = None) -> str:
     """Return quantizer, bits and options of a run: ``uniform 4 bit, scale table``; see `options_text`."""
-    quantizer = str(row["quantizer"])
+    quantizer, options = str(row["quantizer"]), row.get("options")
     if row.get("encoder") == "popularity" and quantizer == "float32":
         return name("popularity").lower()  # "float32" would name a number format where there is no model to compress
-    bits = "" if quantizer.endswith(str(row["bits"])) else f" {row['bits']} bit"
-    options = options_text(row.get("options"), (defaults or {}).get(quantizer))
-    return name(quantizer) + bits + (f", {options}" if options else "")
+    head = name(quantizer) + ("" if quantizer.endswith(str(row["bits"])) else f" {row['bits']} bit")
+    if quantizer == peers.PEER:
+        head, options = peers.named(options)
+    words = options_text(options, (defaults or {}).get(quantizer))
+    return head + (f", {words}" if words else "")
 
 
 def widths(bits: Sequence[int]) -> str:

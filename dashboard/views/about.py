@@ -37,6 +37,12 @@ METRICS = (
         "Time to find the top 20 for one user on one thread: 50, 95, 99 of 100 are faster.",
         "lower",
     ),
+    (
+        "Latency p50, cold",
+        "The same, with the processor's caches emptied before each search: what a server that is busy with other "
+        "things pays.",
+        "lower",
+    ),
     ("Throughput", "Users answered in a second, in batches of 64 on one thread.", "higher"),
 )
 FRONTIER = """
@@ -50,9 +56,19 @@ which often makes scoring cheaper (“users at the items' bits”, open markers)
 """
 TIMES = """
 Latency is measured while nothing else of Fewbits runs, on real user vectors, after warming up, with the number of
-threads fixed; all raw samples are kept and shown on the Run page. Still, times depend on the processor, on its cache
-and on what else the machine does: **they are never compared across machines** here, and a chart with a time on it
-shows one machine only. Bytes and quality do not depend on the machine.
+threads fixed; all raw samples are kept and shown on the Run page. Six rounds go through all settings in turn, and the
+median shown is that of the rounds' medians. Still, times depend on the processor, on its cache and on what else the
+machine does: **they are never compared across machines** here, and a chart with a time on it shows one machine only.
+Bytes and quality do not depend on the machine.
+
+**Did the machine keep its pace?** A fixed piece of arithmetic is timed before and after each part of the measurement.
+Where it took over 10 % longer than at its fastest, that part is measured again; where that does not help, the run's
+page says that its times are in doubt.
+
+**At my catalogue size.** A data set of a few thousand items says little about a catalogue of millions. On the
+Trade-offs page, latency and memory can be shown at 1 or 10 million items: the codes of a run are repeated, each copy in
+a fresh random order, and an index of that many items is built and searched for real. Nothing is extrapolated: runs that
+were not measured at a size are absent there, and a button measures them. Quality stays that of the data set.
 """
 
 
@@ -87,6 +103,8 @@ def _method(method: dict[str, Any], kind: str) -> None:
     bits = f" · {labels.widths(method['bits'])}" if kind == "quantizer" else ""
     link = f" [Paper]({method['link']})" if method.get("link") else ""
     st.markdown(f"**{method['title']}** (`{method['name']}`){bits}  \n{method['explanation']}{link}")
+    if method.get("unavailable"):
+        st.caption(plain(f"Cannot be used here yet; {method['unavailable']}."))
     if options := method.get("options"):
         with st.expander(f"{len(options)} option{'s' if len(options) != 1 else ''}"):
             st.markdown("\n".join(_option(option) for option in options))

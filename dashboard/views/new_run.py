@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import commands, data, forms, labels, plan
 from dashboard.chart_style import rank
 from dashboard.forms import KEEP
-from dashboard.widgets import QUEUE_PAGE, run_link, run_name, sentence, waiting_for_engine
+from dashboard.widgets import QUEUE_PAGE, plain, run_link, run_name, sentence, waiting_for_engine
 from engine.data import registry
 from engine.errors import FewbitsError
 from engine.spec import ModelSpec
@@ -54,9 +54,12 @@ def _datasets() -> list[str]:
 
 def _compression(quantizers: list[dict[str, Any]]) -> tuple[list[str], list[int], list[str], dict[str, Any]]:
     """Return the chosen quantizers, bit-widths, query precisions, and the values of each quantizer's own options."""
-    known = {q["name"]: q for q in quantizers}
+    known = {q["name"]: q for q in quantizers if not q.get("unavailable")}
     words = "How item vectors are made small. float32 is the reference: include it once."
-    chosen = forms.names("Quantizers", quantizers, ["float32", "uniform", "sign"], "n_quantizers", words)
+    chosen = forms.names("Quantizers", list(known.values()), ["float32", "uniform", "sign"], "n_quantizers", words)
+    for absent in (q for q in quantizers if q["name"] not in known):
+        words = f"{absent['title']}: not offered here. {absent['unavailable']}, from the engine's next start on."
+        st.caption(plain(words))
     widths = sorted({b for n in chosen for b in known[n]["bits"] if len(known[n]["bits"]) > 1}, reverse=True)
     left, right = st.columns(2)
     bits: list[int] = []

@@ -6,6 +6,7 @@ says what they cost when packed tightly, scales included.
 
 from engine.codes.checks import UNIT_BYTES, check_optional_scales, check_scales, row_steps
 from engine.codes.layered import LayeredBinaryCodes, check_weights
+from engine.codes.peers import PeerCodes
 from engine.codes.plain import BITS, FloatCodes, ScalarCodes
 from engine.codes.product import Book, ProductCodes
 from engine.codes.reranked import FirstCodes, RerankedCodes
@@ -17,6 +18,7 @@ __all__ = [
     "Codes",
     "FloatCodes",
     "LayeredBinaryCodes",
+    "PeerCodes",
     "ProductCodes",
     "RerankedCodes",
     "ScalarCodes",
@@ -26,4 +28,4 @@ __all__ = [
     "row_steps",
 ]
 
-Codes = FirstCodes | RerankedCodes
+Codes = FirstCodes | RerankedCodes | PeerCodes

@@ -17,6 +17,7 @@ from engine.indexes.binary import BinaryIndex
 from engine.indexes.flat import FlatIndex
 from engine.indexes.layered import LayeredIndex
 from engine.indexes.packed import Packed
+from engine.indexes.peers import PeerIndex
 from engine.indexes.product import ProductIndex
 from engine.indexes.reranked import RerankedIndex
 from engine.indexes.scalar import ScalarIndex
@@ -30,6 +31,7 @@ LAYOUTS: dict[str, type[Index]] = {
     "product": ProductIndex,
     "layered": LayeredIndex,
     "reranked": RerankedIndex,
+    "peer": PeerIndex,
 }
 INDEX_FORMAT = "fewbits-index-2"
 QUERIES_FORMAT = "fewbits-queries-2"

@@ -15,6 +15,7 @@ from engine.quantizers.hashgnn import HashGNN
 from engine.quantizers.hqgnn import HQGNN
 from engine.quantizers.l2qgcn import L2QGCN
 from engine.quantizers.mgqe import MGQE
+from engine.quantizers.peer import Peer
 from engine.quantizers.product import Opq, Pq
 from engine.quantizers.rotation import Itq, Lsh, Rabitq
 from engine.quantizers.sign import Sign
@@ -38,6 +39,7 @@ REGISTRY: dict[str, type[Quantizer]] = {
     "hashgnn": HashGNN,
     "dpq": DPQ,
     "mgqe": MGQE,
+    "peer": Peer,
 }
 
 
@@ -64,7 +66,8 @@ def resolve(spec: RunSpec) -> RunSpec:
     Raises
     ------
     FewbitsError
-        For an unknown quantizer, bit-width, option or value: lists the known ones.
+        For an unknown quantizer, bit-width, option or value: lists the known ones. For a method that needs what is not
+        installed: says how to install it.
     """
     _, options = _checked(spec)
     return spec.model_copy(update={"options": options.model_dump()})
@@ -73,8 +76,9 @@ def resolve(spec: RunSpec) -> RunSpec:
 def describe() -> list[dict[str, Any]]:
     """Return what a form needs to know of every method, as plain JSON values.
 
-    Each has name, title, explanation, link, bits, trained and options, a list of {name, kind, choices, default, help}
-    where kind is "choice", "bool", "int" or "float", and choices is empty but for a "choice".
+    Each has name, title, explanation, link, bits, trained, unavailable (what to install before it can be used, mostly
+    empty) and options, a list of {name, kind, choices, default, help} where kind is "choice", "bool", "int" or "float",
+    and choices is empty but for a "choice".
     """
     return [_description(method) for method in REGISTRY.values()]
 
@@ -82,7 +86,7 @@ def describe() -> list[dict[str, Any]]:
 def _description(method: type[Quantizer]) -> dict[str, Any]:
     plain = {key: getattr(method, key) for key in ("name", "title", "explanation", "link", "trained")}
     options = [_option(name, field) for name, field in method.Options.model_fields.items()]
-    return {**plain, "bits": list(method.bits), "options": options}
+    return {**plain, "bits": list(method.bits), "unavailable": method.unavailable(), "options": options}
 
 
 def _option(name: str, field: Any) -> dict[str, Any]:
@@ -96,6 +100,8 @@ def _checked(spec: RunSpec) -> tuple[type[Quantizer], Any]:
     if spec.quantizer not in REGISTRY:
         raise unknown("quantizer", spec.quantizer, names())
     method = REGISTRY[spec.quantizer]
+    if words := method.unavailable():
+        raise FewbitsError(f"quantizer {spec.quantizer!r} cannot be used yet: {words}")
     if spec.bits not in method.bits:
         widths = ", ".join(str(bits) for bits in method.bits)
         raise FewbitsError(f"quantizer {spec.quantizer!r}: got {spec.bits} bits, expected one of {widths}")

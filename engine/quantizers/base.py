@@ -27,6 +27,8 @@ class Quantizer(ABC):
     link: ClassVar[str] = ""
     bits: ClassVar[tuple[int, ...]]
     trained: ClassVar[bool] = False
+    peer: ClassVar[bool] = False
+    """Whether it stands for another library's index, whose lists and bytes are that library's affair."""
 
     class Options(Strict):
         """The method's own options, each with its default and description; this one has none."""
@@ -36,6 +38,11 @@ class Quantizer(ABC):
         self.width = bits
         self.options = options
         self.seed = seed
+
+    @classmethod
+    def unavailable(cls) -> str:
+        """Return what to install before this method can be used, empty where nothing is missing."""
+        return ""
 
     @classmethod
     def check(cls, bits: int, options: Any, dim: int) -> None:

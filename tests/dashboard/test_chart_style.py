@@ -7,6 +7,7 @@ import pytest
 
 from dashboard.chart_style import GREY, PALETTE, SPARE, STYLES, style
 from dashboard.charts import FADED
+from dashboard.peers import PEER
 
 LIGHT, DARK = "#ffffff", "#171614"
 """The backgrounds of streamlit's two themes, on which the charts lie."""
@@ -18,8 +19,8 @@ MACHADO = {
 }
 """What an eye without one kind of cones sees of linear RGB; Machado, Oliveira and Fernandes 2009, severity 1."""
 OUTLINES = (
-    ("circle", "hexagon"), ("triangle-up", "triangle-down", "triangle-left"), ("square",), ("diamond", "diamond-tall"),
-    ("cross", "x"), ("star", "star-diamond"), ("hourglass", "bowtie"),
+    ("circle", "hexagon", "pentagon-open"), ("triangle-up", "triangle-down", "triangle-left"), ("square",),
+    ("diamond", "diamond-tall"), ("cross", "x"), ("star", "star-diamond"), ("hourglass", "bowtie"),
 )  # fmt: skip
 """Symbols that look alike at 10 pixels stand together; those of two groups are clearly different."""
 CLEAR = 30.0
@@ -75,7 +76,7 @@ def test_the_styles_use_the_palette():
 
 def test_every_method_has_a_symbol_of_its_own():
     symbols = [symbol for _, symbol in STYLES.values()]
-    assert len(set(symbols)) == len(STYLES) == 14  # so that no two differ by colour alone, or not at all
+    assert len(set(symbols)) == len(STYLES) == 15  # so that no two differ by colour alone, or not at all
 
 
 def test_methods_of_like_symbols_have_clearly_different_colours_and_the_reverse():
@@ -83,6 +84,11 @@ def test_methods_of_like_symbols_have_clearly_different_colours_and_the_reverse(
         if any(symbol_a in group and symbol_b in group for group in OUTLINES):
             assert distance(color_a, color_b) >= CLEAR, f"{a} and {b} look alike to some eyes"
     assert {symbol for _, symbol in STYLES.values()} == set(itertools.chain(*OUTLINES))
+
+
+def test_peers_are_grey_and_hollow_as_no_method_is():
+    assert STYLES[PEER][0] == GREY
+    assert [name for name, (_, symbol) in STYLES.items() if symbol.endswith("open")] == [PEER]
 
 
 def test_a_method_that_is_not_listed_looks_like_none_that_is():

@@ -147,12 +147,22 @@ def test_where_points_are_many_only_the_frontier_has_error_bars():
     assert shown["r-bad"].error_y.array is None and shown["r-float"].error_y.array is not None
 
 
-def test_fourteen_methods_have_fourteen_legend_entries_and_a_higher_chart():
+def test_every_method_has_a_legend_entry_and_many_make_a_higher_chart():
     each = [points().assign(quantizer=name, run_id=name) for name in chart_style.STYLES]
     figure = drawn(pd.concat(each))
     entries = [t.name for t in figure.data if t.showlegend is not False]
-    assert entries[:14] == [labels.name(name) for name in chart_style.STYLES]
+    assert entries[: len(each)] == [labels.name(name) for name in chart_style.STYLES]
     assert figure.layout.height > drawn(points()).layout.height
+
+
+def test_peers_have_hollow_markers_and_are_named_as_what_they_are():
+    names = ["float32", "faiss HNSW (peer)", "usearch (peer)"]
+    table = points(quantizer=["float32", "peer", "peer"], method=names, queries="float32", query_bits=32)
+    figure = drawn(table)
+    shown = markers(figure)
+    assert shown["r-four"].marker.symbol == shown["r-bad"].marker.symbol == "pentagon-open"
+    assert shown["r-four"].marker.line.width > 1  # a hollow mark is its line
+    assert "faiss HNSW (peer)" in [a.text for a in figure.layout.annotations]
 
 
 def test_the_training_curve_marks_the_epoch_that_was_kept():

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from dashboard import data, labels
+from dashboard import data, labels, peers
+from engine.codes.peers import KINDS
 from tests.dashboard import make_runs
 
 DEFAULTS = {"hqgnn": {"scale": "row", "gste": True, "centred": False, "ema": 0.9, "rounds": 50}}
@@ -34,6 +35,20 @@ def test_without_a_description_all_options_are_told():
 def test_a_run_of_defaults_is_named_by_method_and_bits():
     row = {"quantizer": "hqgnn", "bits": 4, "options": {"scale": "row", "gste": True}}
     assert labels.method(row, DEFAULTS) == "HQ-GNN 4 bit"
+
+
+@pytest.mark.parametrize("options, name", [
+    ({"index": "hnsw", "ef_search": 64}, "faiss HNSW (peer)"), ({"index": "usearch"}, "usearch (peer)"),
+    ({"index": "hnswlib", "ef_search": 128}, "hnswlib (peer), ef search 128"),
+    ('{"index": "flat"}', "faiss Flat (peer)"), ({"index": "later"}, "later (peer)"),
+])  # fmt: skip
+def test_peers_are_named_by_library_and_index_and_marked(options, name):
+    row = {"quantizer": "peer", "bits": 32, "options": options}
+    assert labels.method(row, {"peer": {"index": "hnsw", "ef_search": 64}}) == name
+
+
+def test_every_index_of_faiss_has_its_own_name():
+    assert set(peers.NAMES) == {kind for kind, library in KINDS.items() if library == "faiss"}
 
 
 def test_the_defaults_are_those_of_the_catalogs_descriptions(root):

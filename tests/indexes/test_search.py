@@ -25,7 +25,7 @@ def same(hits, expected):
 def test_every_layout_stores_one_of_the_kinds():
     rng = np.random.default_rng(0)
     built = {indexes.build(make(2, 3, rng)).layout for make in KINDS.values()}
-    assert built == set(indexes.LAYOUTS)
+    assert built == set(indexes.LAYOUTS) - {"peer"}  # other libraries' lists are their own: test_peers.py
 
 
 @every_kind

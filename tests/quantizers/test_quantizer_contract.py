@@ -18,7 +18,7 @@ def variants():
         choices = {key: get_args(field.annotation) for key, field in method.Options.model_fields.items()}
         choices = {key: values for key, values in choices.items() if values}
         for bits, picked in itertools.product(method.bits, itertools.product(*choices.values())):
-            if not method.trained:
+            if not method.trained and not method.peer:  # what another library keeps is tested in test_peer.py
                 spec = RunSpec(dataset="d", quantizer=name, bits=bits, options=dict(zip(choices, picked, strict=True)))
                 yield pytest.param(spec, id=f"{name}-{bits}-{'-'.join(map(str, picked))}")
 
