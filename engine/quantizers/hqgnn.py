@@ -20,6 +20,10 @@ the pooled output of the encoder, users and items each with a bound u > 0. With 
 - (ours) the learning rate falls with the rounding error, lr · 4^(1-b): at 0.001 4-bit codes only got worse.
 - (ours) the trace under BPR alone has a closed form, other losses use Rademacher probes (`engine.quantizers.hessian`);
   ``hessian=diag`` takes each element's own curvature: exact under BPR, one noisy probe a step otherwise.
+
+GSTE does not beat STE here: recall@20 on ml-100k, 5 seeds, the papers' form (through the graph, BPR, no distillation,
+300 steps), own users, GSTE - STE with its 95 % interval: +0.0003 ± 0.0010 at 1 bit (of 0.279), -0.0001 ± 0.0002 at 2
+(of 0.321), 0.0000 ± 0.0000 at 4 (of 0.296).
 """
 
 from collections.abc import Callable, Mapping, Sequence
