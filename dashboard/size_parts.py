@@ -90,7 +90,7 @@ def _table(own: pd.DataFrame) -> pd.DataFrame:
     for column in COLUMNS:
         if column in own and own[column].notna().any():
             axis = labels.COSTS[column]
-            table[axis.title] = (own[column] * axis.scale).map(labels.number)
+            table[axis.short] = (own[column] * axis.scale).map(labels.number)
     return pd.DataFrame({**table, "Measured on": own["hardware"]})
 
 

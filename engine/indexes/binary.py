@@ -13,7 +13,7 @@ from engine.errors import FewbitsError
 from engine.indexes.base import Index, checked_seed, item_order, own_codes, stored_order
 from engine.indexes.binary_kernels import search_codes, search_floats
 from engine.indexes.blocks import from_blocks, to_blocks
-from engine.indexes.packed import Form, Packed, plain
+from engine.indexes.packed import Form, Packed, resident
 
 
 class BinaryIndex(Index):
@@ -25,8 +25,8 @@ class BinaryIndex(Index):
         self, rows: np.ndarray, n: int, dim: int, row_scale: np.ndarray | None, unit: float, seed: int
     ) -> None:
         """Take rows in blocks, uint8 [n · W], and row_scale float16 [n] (or None) in stored order."""
-        self.rows, self.dim, self.bits = plain(rows), dim, 1
-        self.row_scale = None if row_scale is None else plain(row_scale)
+        self.rows, self.dim, self.bits = resident(rows), dim, 1
+        self.row_scale = None if row_scale is None else resident(row_scale)
         self._unit, self.n, self.seed = float(unit), n, checked_seed(n, seed)
         self._scales = np.empty(0, np.uint16) if self.row_scale is None else self.row_scale.view(np.uint16)
 

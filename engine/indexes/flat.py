@@ -12,7 +12,7 @@ from engine.codes import Codes, FloatCodes
 from engine.errors import FewbitsError
 from engine.indexes.base import Index, checked_seed, item_order, own_codes, stored_order
 from engine.indexes.half import widen
-from engine.indexes.packed import Form, Packed, plain
+from engine.indexes.packed import Form, Packed, plain, resident
 from engine.indexes.simd import ITEMS, above, lowest
 from engine.indexes.topk import begin, excluded_positions, finish, push, visible
 
@@ -29,7 +29,7 @@ class FlatIndex(Index):
 
     def __init__(self, values: np.ndarray, seed: int) -> None:
         """Take float32 or float16 [n, D] in stored order."""
-        self.values = plain(values)
+        self.values = resident(values)
         self.n, self.dim = values.shape
         self.bits = 8 * values.itemsize
         self.seed = checked_seed(self.n, seed)

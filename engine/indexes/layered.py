@@ -19,7 +19,7 @@ from engine.indexes.base import Index, checked_seed, item_order, own_codes, stor
 from engine.indexes.binary import pack, row_bytes, unpack
 from engine.indexes.blocks import from_blocks, to_blocks
 from engine.indexes.layered_kernels import search_codes, search_floats
-from engine.indexes.packed import Form, Packed, plain
+from engine.indexes.packed import Form, Packed, resident
 
 
 class LayeredIndex(Index):
@@ -38,8 +38,8 @@ class LayeredIndex(Index):
         seed: int,
     ) -> None:
         """Take rows in blocks, uint8 [n · L · W], weights float32 [L], row_scale float16 [L, n] or None, as stored."""
-        self.rows, self.weights, self.dim, self.bits = plain(rows), plain(weights), dim, 1
-        self.row_scale = None if row_scale is None else plain(row_scale)
+        self.rows, self.weights, self.dim, self.bits = resident(rows), resident(weights), dim, 1
+        self.row_scale = None if row_scale is None else resident(row_scale)
         self._unit, self.n, self.seed = float(unit), n, checked_seed(n, seed)
         none = np.empty((len(weights), 0), np.uint16)
         self._scales = none if self.row_scale is None else self.row_scale.view(np.uint16)

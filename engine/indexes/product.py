@@ -19,7 +19,7 @@ from engine.errors import FewbitsError
 from engine.indexes import binary
 from engine.indexes.base import Index, checked_seed, item_order, own_codes, stored_order
 from engine.indexes.blocks import from_blocks, to_blocks
-from engine.indexes.packed import Form, Packed, plain
+from engine.indexes.packed import Form, Packed, plain, resident
 from engine.indexes.product_kernels import decode, search
 from engine.indexes.scalar import row_bytes
 
@@ -35,7 +35,7 @@ class ProductIndex(Index):
 
     def __init__(self, arrays: dict[str, np.ndarray], tail_bits: int, unit: float, seed: int) -> None:
         """Take what `arrays` returns, and the bits of the tail's codes (0 where there is no tail)."""
-        self._arrays = arrays = {name: plain(array) for name, array in arrays.items()}
+        self._arrays = arrays = {name: resident(array) for name, array in arrays.items()}
         self._tail_bits, self._unit = tail_bits, float(unit)
         rows, book = arrays["rows"], arrays["book"]
         self.dim, self.bits = len(book) * book.shape[1], book_bits(book)

@@ -15,7 +15,7 @@ from engine.codes.reranked import FirstCodes
 from engine.errors import FewbitsError
 from engine.indexes.base import Index, checked_seed, item_order, own_codes, stored_order
 from engine.indexes.flat import dots
-from engine.indexes.packed import Form, Packed, plain
+from engine.indexes.packed import Form, Packed, plain, resident
 from engine.indexes.topk import begin, excluded_positions, finish, push
 
 FIRST = "first."
@@ -29,7 +29,7 @@ class RerankedIndex(Index):
 
     def __init__(self, first: Index, exact: np.ndarray, depth: np.ndarray) -> None:
         """Take the first stage, exact float32 [n, d] in the same stored order, and depth int32 [1]."""
-        self.first, self.exact, self.depth = first, plain(exact), depth
+        self.first, self.exact, self.depth = first, resident(exact), depth
         self.n, self.dim, self.bits = first.n, first.dim + exact.shape[1], first.bits
         self.seed = checked_seed(self.n, first.seed)
 

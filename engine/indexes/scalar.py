@@ -13,7 +13,7 @@ from engine.codes import Codes, ScalarCodes, check_scales
 from engine.errors import FewbitsError
 from engine.indexes.base import Index, checked_seed, item_order, own_codes, stored_order
 from engine.indexes.blocks import from_blocks, to_blocks
-from engine.indexes.packed import Form, Packed, plain
+from engine.indexes.packed import Form, Packed, resident
 from engine.indexes.scalar_kernels import GROUP, search
 
 WIDTHS = (8, 4, 2)
@@ -33,8 +33,8 @@ class ScalarIndex(Index):
         """Take rows in blocks, uint8 [n · W], and row_scale float16 [n] (or None) in stored order."""
         if dim > MAX_DIM:
             raise FewbitsError(f"scalar index: got {dim} dimensions, expected at most {MAX_DIM}")
-        self.rows, self.dim, self.bits = plain(rows), dim, bits
-        self.row_scale = None if row_scale is None else plain(row_scale)
+        self.rows, self.dim, self.bits = resident(rows), dim, bits
+        self.row_scale = None if row_scale is None else resident(row_scale)
         self._unit, self.n, self.seed = float(unit), n, checked_seed(n, seed)
         self._scales = np.empty(0, np.uint16) if self.row_scale is None else self.row_scale.view(np.uint16)
 

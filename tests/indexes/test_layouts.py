@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import indexes
-from engine.indexes import binary, blocks, product, scalar
+from engine.indexes import binary, blocks, packed, product, scalar
 from tests.indexes.samples import KINDS
 
 
@@ -14,27 +14,27 @@ from tests.indexes.samples import KINDS
 @settings(max_examples=60, deadline=None)
 def test_integers_survive_packing(n, dim, bits, seed):
     q = np.random.default_rng(seed).integers(0, 1 << bits, (n, dim)).astype(np.uint8)
-    packed = scalar.pack(q, bits)
-    assert packed.shape == (n, -(-dim * bits // 8))
-    assert (scalar.unpack(packed, dim, bits) == q).all()
+    found = scalar.pack(q, bits)
+    assert found.shape == (n, -(-dim * bits // 8))
+    assert (scalar.unpack(found, dim, bits) == q).all()
 
 
 @given(n=st.integers(0, 5), subspaces=st.integers(1, 70), bits=st.integers(1, 8), seed=st.integers(0, 99))
 @settings(max_examples=60, deadline=None)
 def test_centroid_numbers_survive_packing(n, subspaces, bits, seed):
     q = np.random.default_rng(seed).integers(0, 1 << bits, (n, subspaces)).astype(np.uint8)
-    packed = product.pack(q, bits)
-    assert packed.shape == (n, -(-subspaces * bits // 8))
-    assert (product.unpack(packed, subspaces, bits) == q).all()
+    found = product.pack(q, bits)
+    assert found.shape == (n, -(-subspaces * bits // 8))
+    assert (product.unpack(found, subspaces, bits) == q).all()
 
 
 @given(n=st.integers(0, 5), dim=st.integers(1, 130), seed=st.integers(0, 99))
 @settings(max_examples=60, deadline=None)
 def test_bits_survive_packing(n, dim, seed):
     q = np.random.default_rng(seed).integers(0, 2, (n, dim)).astype(np.uint8)
-    packed = binary.pack(q)
-    assert packed.shape == (n, -(-dim // 8)) and packed.dtype == np.uint8
-    assert (binary.unpack(packed, dim) == q).all()
+    found = binary.pack(q)
+    assert found.shape == (n, -(-dim // 8)) and found.dtype == np.uint8
+    assert (binary.unpack(found, dim) == q).all()
 
 
 def test_planes_begin_in_the_lowest_bits():
@@ -83,7 +83,16 @@ def test_resident_bytes_are_those_of_the_codes_up_to_padding(kind):
     index = indexes.build(codes)
     assert index.nbytes == codes.nbytes
     owners = {id(owner(a)): owner(a) for a in held(index)}
-    assert sum(a.nbytes for a in owners.values()) == sum(a.nbytes for a in index.arrays().values())  # no hidden copy
+    hidden = sum(a.nbytes for a in owners.values()) - sum(a.nbytes for a in index.arrays().values())
+    assert 0 <= hidden <= packed.ALIGN * len(owners), "a copy that nobody counts"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_resident_arrays_begin_with_a_cache_line(kind):
+    index = indexes.build(KINDS[kind](65, 21, np.random.default_rng(0)))
+    for name, array in index.arrays().items():
+        if array.nbytes > packed.ALIGN:
+            assert array.ctypes.data % packed.ALIGN == 0, name
 
 
 def held(thing: object) -> list[np.ndarray]:
