@@ -15,6 +15,7 @@ which becomes the number c of one of K centroids; its value is the concatenation
   move to a random row in the first half; ``direct``: V also gets the ranking's gradient under vq, not the codebook
   loss alone; ``scale=row``: directions are coded, the length is a float16 a row, as in
   `engine.quantizers.product`; ``rotate=opq`` turns the model first.
+- Kept of recall (ml-100k, 3 seeds, own users): vq 98.5 ± 2.0 %, with batch norm 94.6 ± 1.6; sx 95.3 ± 4.3, 89.4 ± 5.8.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

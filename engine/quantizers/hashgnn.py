@@ -16,6 +16,9 @@ Quantized: z = tanh(W e + c), K bits h = sign(z), of users and items with one sh
 - (ours) ``scale=row``: a float16 a row, the length of e; the paper's codes have none.
 - (ours) ``rerank``: the codes pick the first 500, the full-precision vectors re-rank them; both are stored, both are
   counted.
+
+Soft against hard guidance, share of recall@20 kept on ml-100k, 3 seeds: 89.5 ± 2.6 % and 88.9 ± 1.8 with own users,
+93.7 ± 1.5 and 92.0 ± 1.7 with float32 users; on Gowalla, one seed, 66.6 % and 71.2 %: hard is the default.
 """
 
 from collections.abc import Mapping, Sequence

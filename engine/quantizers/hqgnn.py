@@ -23,7 +23,7 @@ the pooled output of the encoder, users and items each with a bound u > 0. With 
 
 GSTE does not beat STE here: recall@20 on ml-100k, 5 seeds, the papers' form (through the graph, BPR, no distillation,
 300 steps), own users, GSTE - STE with its 95 % interval: +0.0003 ± 0.0010 at 1 bit (of 0.279), -0.0001 ± 0.0002 at 2
-(of 0.321), 0.0000 ± 0.0000 at 4 (of 0.296).
+(of 0.321), 0.0000 ± 0.0000 at 4 (of 0.296). A row scale keeps 94.4 ± 2.4 % at 1 bit, one bound a table 88.5 ± 3.0.
 """
 
 from collections.abc import Callable, Mapping, Sequence

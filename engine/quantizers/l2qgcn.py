@@ -15,6 +15,10 @@ real and propagate.
 - (ours) α is stored as a float16 relative to one unit for each table.
 - (ours) ``rotate=itq`` turns all layers first, so that items lie near their signs; no inner product changes.
 - float32 queries are the same concatenation of the real layers, ‖_l w_l e(l).
+
+The scales are what counts, annealing is not seen to help: share of recall@20 kept on ml-100k (d = 64, L = 3, 3 seeds,
+own users) without both 71.5 ± 2.2 %, with annealing 73.6 ± 2.6, with α 99.7 ± 1.7, with both 99.6 ± 1.7. Gowalla,
+d = 256, L = 2, seed 0: -anl 94.4 %, base 77.0, plain signs of the mean 56.5, and those with a row scale 88.4.
 """
 
 from collections.abc import Mapping, Sequence

@@ -13,6 +13,10 @@ interactions; the head, a share of them, and the tail are coded apart:
 
 Bits: Σ_g n_g M_g log2 K_g + 32 K d, n bits of flags, and 16 n of scales with ``scale=row``. With M = d = 64 and
 256/64 centroids: 19.4 % of float32, and the codebooks.
+
+Does the tail lose? Recall@20 of test items among the most frequent 10 % and among the others, Gowalla, seed 0, float32
+users: full precision 0.301 and 0.053; M = 64, 256/64 centroids 0.303 and 0.052; M = 16, 256/16, row scale 0.298 and
+0.046. With four bits a code the tail pays; on ML-1M it hardly does (0.090; 0.090; 0.088).
 """
 
 from collections.abc import Iterator
