@@ -18,12 +18,12 @@ ITEMS, HEAD = 3000, 300
 CASES = [  # quantizer, bits, options, bytes of the packed items and of all that is stored beside them
     ("float32", 32, {}, ITEMS * 64),
     ("uniform", 8, {"scale": "table"}, ITEMS * 16 + 4),
-    ("sign", 1, {"scale": "none"}, ITEMS * 8 + 4),  # 16 bits fill a word
+    ("sign", 1, {"scale": "none"}, ITEMS * 2 + 4),
     ("opq", 8, {}, ITEMS * (8 + 2) + 4 + 4 * 256 * 16),
     ("hqgnn", 4, {"steps": 20}, ITEMS * (8 + 2) + 4),
-    ("l2qgcn", 1, {"steps": 20}, ITEMS * 2 * (8 + 2) + 4 + 2 * 4),  # two layers, their unit and their weights
-    ("mgqe", 8, {"steps": 20}, HEAD * 16 + (ITEMS - HEAD) * 8 + ITEMS * 2 + 4 + 4 * 256 * 16 + 8 * -(-ITEMS // 64)),
-    ("hashgnn", 1, {"steps": 20, "rerank": True}, ITEMS * (8 + 64) + 4 + 4),  # the depth and the unit
+    ("l2qgcn", 1, {"steps": 20}, ITEMS * 2 * (2 + 2) + 4 + 2 * 4),  # two layers, their unit and their weights
+    ("mgqe", 8, {"steps": 20}, HEAD * 16 + (ITEMS - HEAD) * 8 + ITEMS * 2 + 4 + 4 * 256 * 16 + -(-ITEMS // 8)),
+    ("hashgnn", 1, {"steps": 20, "rerank": True}, ITEMS * (2 + 64) + 4 + 4),  # the depth and the unit
 ]
 
 
@@ -33,15 +33,13 @@ def shared_root(tmp_path_factory):
 
 
 @pytest.fixture(scope="module", params=CASES, ids=lambda c: f"{c[0]}{c[1]}")
-def finished(request, shared_root):
+def finished(request, shared_root, few_samples):
     """Return the folder of a finished run of each kind; all share one checkpoint."""
     name, bits, options, _ = request.param
     spec = quantizers.resolve(RunSpec(dataset="demo", quantizer=name, bits=bits, options=options, model=MODEL))
     folder = folders.create(shared_root, spec)
     if folder.state() != "done":
-        with pytest.MonkeyPatch.context() as patch:  # fewer samples; they are real all the same
-            patch.setattr(latency, "SAMPLE_S", 0.02)
-            pipeline.run(spec, folder, lambda *_a, **_k: None)
+        pipeline.run(spec, folder, lambda *_a, **_k: None)
     return folder
 
 
@@ -109,8 +107,22 @@ def test_every_query_precision_has_quality_latency_and_throughput(finished):
             ("latency_p50_us", 20),
             ("latency_p95_us", 20),
             ("latency_p99_us", 20),
+            ("latency_cold_p50_us", 20),
             ("throughput_qps", 20),
+            ("calibration_drift", None),
         } <= measured
+
+
+def test_raw_samples_are_kept_by_setting_and_round(finished):
+    samples = pq.read_table(finished.file("latency.parquet")).to_pandas()
+    assert set(samples["query_bits"]) == set(finished.spec().query_bits)
+    single = samples[(samples["batch"] == 1) & ~samples["cold"]]
+    for row in rows(finished, "latency_p50_us"):
+        times = single[single["query_bits"] == row["query_bits"]].groupby("round")["microseconds"].median()
+        assert len(times) == latency.ROUNDS
+        assert row["value"] == pytest.approx(times.median())
+        assert (row["low"], row["high"]) == pytest.approx((times.min(), times.max()))
+    assert len(samples[samples["cold"]]) == latency.ROUNDS * len(finished.spec().query_bits)
 
 
 def test_means_are_those_of_the_per_user_file(finished):
@@ -139,7 +151,7 @@ def test_the_catalog_shows_the_run(finished):
     assert mine[["recall@20", "latency_p50_us", "bytes_per_item", "compression"]].notna().all(axis=None)
 
 
-def test_a_catalogue_shorter_than_k_leaves_out_the_long_lists_and_says_so(root, tmp_path, monkeypatch):
+def test_a_catalogue_shorter_than_k_leaves_out_the_long_lists_and_says_so(root, tmp_path, monkeypatch, few_samples):
     folder = tmp_path / "data" / "ml-1m"
     folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
@@ -147,7 +159,6 @@ def test_a_catalogue_shorter_than_k_leaves_out_the_long_lists_and_says_so(root, 
         chosen = [" ".join(map(str, sorted(rng.choice(catalogue, count, replace=False)))) for _ in range(30)]
         (folder / f"{name}.txt").write_text("\n".join(f"{user} {items}" for user, items in enumerate(chosen)))
     monkeypatch.setenv("FEWBITS_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr(latency, "SAMPLE_S", 0.01)
     spec = RunSpec(dataset="ml-1m", model=MODEL)
     run = folders.create(root, spec)
     pipeline.run(spec, run, lambda *_a, **_k: None)

@@ -22,7 +22,8 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-TIMEOUT_MS = 20_000
+TIMEOUT_MS = 60_000
+"""Other tests work on the same cores at the same time."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from dashboard import export
 from dashboard.charts import FADED
 from engine.frontier import on_frontier
 from engine.store import catalog
+from tests.children.sitecustomize import FEWER
 
 pytestmark = pytest.mark.timeout(600)
 CURVE = ".st-key-t_chart .js-plotly-plot"
@@ -25,7 +26,7 @@ def test_from_first_open_to_csv(server: Any, page: Any, tmp_path: Path) -> None:
     page.get_by_text("0 running").wait_for(state="detached", timeout=SWEEP_MS)
     page.get_by_text("points appear here as runs finish").wait_for(state="detached", timeout=SWEEP_MS)
     assert set(catalog.runs(server.root)["state"]) == {"done"}
-    assert len(catalog.runs(server.root)) == 8
+    assert len(catalog.runs(server.root)) == len(FEWER["dashboard.demo"]["METHODS"])
 
     with page.expect_download() as download:
         page.get_by_role("button", name="Download CSV").click()

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from engine.__main__ import commands
+from engine.__main__ import commands, main
 from engine.spec import parse_spec
 from engine.store import folders
 from engine.store.status import engine_pid, start_engine
@@ -24,15 +24,30 @@ def root(tmp_path_factory):
     return tmp_path_factory.mktemp("commands") / "runs"
 
 
-def engine(root, *arguments):
+def process(root, *arguments):
+    """Run a command as a script does, in a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "engine", *arguments, "--root", str(root)], capture_output=True, text=True, check=False
     )
 
 
+@pytest.fixture
+def engine(monkeypatch, capsys):
+    """Return a function that runs a command in this process, which is sooner there, through the same entry."""
+
+    def run(root, *arguments):
+        monkeypatch.setattr(sys, "argv", ["engine", *arguments, "--root", str(root)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, ended.value.code, printed.out, printed.err)
+
+    return run
+
+
 @pytest.fixture(scope="module")
 def first(root):
-    return engine(root, "run", *QUICK, "--quantizer", "uniform", "--bits", "4", "--json")
+    return process(root, "run", *QUICK, "--quantizer", "uniform", "--bits", "4", "--json")
 
 
 def test_run_prints_one_json_object_and_tells_its_progress_elsewhere(first):
@@ -45,7 +60,7 @@ def test_run_prints_one_json_object_and_tells_its_progress_elsewhere(first):
     assert result["run_id"] in first.stderr
 
 
-def test_a_run_that_is_done_is_not_repeated(root, first):
+def test_a_run_that_is_done_is_not_repeated(engine, root, first):
     run_id = json.loads(first.stdout)["run_id"]
     manifest = folders.run_folder(root, run_id).file("manifest.json")
     before = manifest.stat().st_mtime_ns
@@ -54,10 +69,14 @@ def test_a_run_that_is_done_is_not_repeated(root, first):
     assert manifest.stat().st_mtime_ns == before
 
 
-def test_a_sweep_runs_what_is_missing_and_the_frontier_follows(root, first):
-    sweep = engine(root, "sweep", *QUICK, "--quantizers", "uniform,sign", "--bits", "4,1", "--queries", "float32")
+def test_a_sweep_runs_what_is_missing_and_the_frontier_follows(engine, root, first):
+    manifest = folders.run_folder(root, json.loads(first.stdout)["run_id"]).file("manifest.json")
+    before = manifest.stat().st_mtime_ns
+    sweep = engine(root, "sweep", *QUICK, "--quantizers", "uniform,sign", "--bits", "4,1")
     assert sweep.returncode == 0, sweep.stderr
     assert "recall@20" in sweep.stdout
+    assert [f.state() for f in folders.run_folders(root)] == ["done"] * 3
+    assert manifest.stat().st_mtime_ns == before, "one of the three was there"
     printed = engine(
         root, "frontier", "--dataset", "demo", "--y", "recall@20", "--x", "bytes_per_item", "--format", "csv"
     )
@@ -72,7 +91,7 @@ def test_a_sweep_runs_what_is_missing_and_the_frontier_follows(root, first):
     assert {"run_id", "recall@20", "latency_p50_us"} <= set(as_json[0])
 
 
-def test_show_and_runs_tell_what_there_is(root, first):
+def test_show_and_runs_tell_what_there_is(engine, root, first):
     run_id = json.loads(first.stdout)["run_id"]
     shown = json.loads(engine(root, "show", run_id, "--json", "--verify").stdout)
     assert (shown["state"], shown["run_id"]) == ("done", run_id)
@@ -80,9 +99,43 @@ def test_show_and_runs_tell_what_there_is(root, first):
     assert run_id in {r["run_id"] for r in listed}
 
 
+def test_measure_times_a_finished_run_again_and_stores_nothing(engine, root, first, few_samples):
+    run_id = json.loads(first.stdout)["run_id"]
+    folder = folders.run_folder(root, run_id)
+    before = {path.name: path.stat().st_mtime_ns for path in folder.path.iterdir() if path.name != "lock"}
+    again = engine(root, "measure", run_id, "--json")
+    assert again.returncode == 0, again.stderr
+    rows = {(r["metric"], r["query_bits"], r["batch"]): r for r in json.loads(again.stdout)}
+    then = next(r for r in json.loads(first.stdout)["measurements"] if r["metric"] == "latency_p50_us")
+    row = rows["latency_p50_us", then["query_bits"], 1]
+    assert row["then"] == then["value"] and row["now"] > 0
+    assert row["change_%"] == pytest.approx(100 * (row["now"] / row["then"] - 1))
+    assert {path.name: path.stat().st_mtime_ns for path in folder.path.iterdir() if path.name != "lock"} == before
+
+
+def test_scale_stores_a_larger_catalogue_beside_the_run_and_show_tells_of_it(engine, root, first, few_samples):
+    run_id = json.loads(first.stdout)["run_id"]
+    done = engine(root, "scale", run_id, "--items", "5000,4000", "--json")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert {r["items"] for r in rows} == {4000, 5000}
+    bytes_of = {r["items"]: r["value"] for r in rows if r["metric"] == "index_bytes"}
+    assert bytes_of[5000] == pytest.approx(1.25 * bytes_of[4000], rel=0.03)
+    shown = json.loads(engine(root, "show", run_id, "--json", "--verify").stdout)
+    assert shown["scaled"] == rows
+    text = engine(root, "show", run_id).stdout
+    assert "at larger catalogues" in text and "5,000" in text
+    refused = engine(root, "scale", run_id, "--items", "2000000000")
+    assert refused.returncode == 1 and "do not fit in memory" in refused.stderr and "at most" in refused.stderr
+    small = engine(root, "scale", run_id, "--items", "3000")
+    assert small.returncode == 1 and "demo has 3,000 itself" in small.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["measure", "demo-float32-000000000000"], ["no run", "engine runs"]),
+        (["scale", "demo-float32-000000000000", "--items", "10000"], ["no run", "engine runs"]),
         (["run", "--dataset", "movielens"], ["unknown data set 'movielens'", "ml-100k"]),
         (["run", "--dataset", "demo", "--quantizer", "hqgn"], ["unknown quantizer 'hqgn'", "uniform"]),
         (["run", "--dataset", "demo", "--quantizer", "uniform", "--bits", "3"], ["got 3 bits", "8, 4, 2, 1"]),
@@ -105,14 +158,21 @@ def test_show_and_runs_tell_what_there_is(root, first):
         (["cancel", "demo-float32-000000000000"], ["no run", "engine runs"]),
     ],
 )
-def test_what_cannot_be_done_is_one_sentence_with_a_way_on(root, first, arguments, words):
+def test_what_cannot_be_done_is_one_sentence_with_a_way_on(engine, root, first, arguments, words):
     done = engine(root, *arguments)
     assert done.returncode == 1
-    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ") and len(done.stderr.splitlines()) == 1
     assert all(word in done.stderr for word in words), done.stderr
 
 
-def test_a_failed_run_ends_with_its_sentence_and_can_be_seen(root, monkeypatch, tmp_path):
+def test_a_script_sees_the_sentence_and_the_exit_status(root):
+    done = process(root, "run", "--dataset", "movielens")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: unknown data set 'movielens'") and "Traceback" not in done.stderr
+
+
+def test_a_failed_run_ends_with_its_sentence_and_can_be_seen(engine, root, monkeypatch, tmp_path):
     monkeypatch.setenv("FEWBITS_DATA", str(tmp_path))
     (tmp_path / "gowalla").mkdir()
     done = engine(root, "run", "--dataset", "gowalla", "--epochs", "1")
@@ -122,7 +182,7 @@ def test_a_failed_run_ends_with_its_sentence_and_can_be_seen(root, monkeypatch, 
     assert "train.txt" in failed[0]["error"]
 
 
-def test_doctor_finds_nothing_amiss_and_then_a_folder_that_was_cut_off(root, first):
+def test_doctor_finds_nothing_amiss_and_then_a_folder_that_was_cut_off(engine, root, first):
     assert engine(root, "doctor").returncode == 0
     run_id = json.loads(first.stdout)["run_id"]
     path = folders.run_folder(root, run_id).file("lists.parquet")
@@ -134,7 +194,7 @@ def test_doctor_finds_nothing_amiss_and_then_a_folder_that_was_cut_off(root, fir
     assert f"{run_id}: lists.parquet has 100 bytes" in done.stdout
 
 
-def test_doctor_names_a_folder_whose_specification_cannot_be_used(tmp_path):
+def test_doctor_names_a_folder_whose_specification_cannot_be_used(engine, tmp_path):
     folder = tmp_path / "runs" / "demo-float32-0123456789ab"
     folder.mkdir(parents=True)
     (folder / "spec.json").write_text("{")
@@ -143,11 +203,9 @@ def test_doctor_names_a_folder_whose_specification_cannot_be_used(tmp_path):
     assert "demo-float32-0123456789ab: its spec.json cannot be used" in done.stdout
 
 
-def test_runs_that_failed_and_are_submitted_to_a_serving_engine_are_waited_for(root, first, tmp_path):
-    quick = ["run", *QUICK, "--seed", "9", "--query-bits", "32"]
-    spec = parse_spec({
-        "dataset": "demo", "query_bits": [32], "model": {"encoder": "mf", "dim": 8, "epochs": 1, "seed": 9},
-    })  # fmt: skip
+def test_runs_that_failed_and_are_submitted_to_a_serving_engine_are_waited_for(engine, root, first):
+    quick = ["run", *QUICK, "--query-bits", "32"]
+    spec = parse_spec({"dataset": "demo", "query_bits": [32], "model": {"encoder": "mf", "dim": 8, "epochs": 1}})
     folder = folders.create(root, spec)
     folder.fail("from an earlier attempt", "user")
     start_engine(root)

@@ -1,4 +1,4 @@
-"""A sweep of five real runs survives kill -9 of the engine, of a run's process, and of both at once."""
+"""A sweep of three real runs survives kill -9 of the engine, of a run's process, and of both at once."""
 
 import os
 import signal
@@ -6,18 +6,29 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
+from engine import quantizers
+from engine.service.local import LocalExecutor
 from engine.spec import ModelSpec, RunSpec
 from engine.store import catalog, folders, inbox
 from engine.store.files import read_json
 from engine.store.status import engine_alive, engine_pid, start_engine
 
-QUICK = {"encoder": "mf", "dim": 8, "epochs": 1}
+QUICK = ModelSpec(encoder="mf", dim=8, epochs=1)
+TUNED = quantizers.resolve(
+    RunSpec(
+        dataset="demo", quantizer="dpq", bits=8, options={"steps": 200, "subspaces": 2},
+        model=ModelSpec(dim=16, layers=1, epochs=1, negatives=64),
+    )
+)  # fmt: skip
 SPECS = [
-    RunSpec(dataset="demo", quantizer="uniform", bits=bits, query_bits=(32,), model=ModelSpec(seed=seed, **QUICK))
-    for seed, bits in ((0, 8), (0, 4), (0, 2), (0, 1), (1, 8))
-]  # fmt: skip
+    RunSpec(dataset="demo", quantizer="uniform", bits=8, query_bits=(32,), model=QUICK),
+    TUNED,
+    RunSpec(dataset="demo", quantizer="sign", bits=1, query_bits=(32,), model=QUICK),
+]
 
 
 class Sweep:
@@ -63,6 +74,29 @@ def kill(folder):
     os.kill(read_json(folder.file("attempt.json"))["pid"], signal.SIGKILL)
 
 
+def arrays(folder):
+    """Return the packed items and users of a run, by file and name."""
+    files = sorted(folder.path.glob("*.safetensors"))
+    return {(path.name, name): array for path in files for name, array in load_file(path).items()}
+
+
+@pytest.fixture
+def undisturbed(tmp_path):
+    """Return the folder of an attempt at the tuned run that nobody kills; it works beside the sweep."""
+    folder, executor = folders.create(tmp_path / "undisturbed", TUNED), LocalExecutor()
+    executor.start(folder)
+    yield folder
+    for process in executor.processes.values():
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(autouse=True)
+def threads(monkeypatch):
+    """Let every attempt compute with two threads, where equal bits are not a matter of course."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+
+
 @pytest.fixture
 def sweep(root):
     sweep = Sweep(root)
@@ -72,20 +106,21 @@ def sweep(root):
         sweep.wait(lambda: not engine_alive(root))
 
 
-def test_nothing_finished_is_lost_or_repeated_and_the_sweep_completes(sweep):
+def test_nothing_finished_is_lost_or_repeated_and_the_sweep_completes(sweep, undisturbed):
     # The engine alone: the attempt outlives it and commits.
-    sweep.wait(lambda: len(sweep.done()) >= 1)
     orphan = sweep.wait(sweep.working)
     sweep.kill_engine()
     sweep.wait(lambda: orphan.state() == "done")
     kept = sweep.done()
 
-    # An attempt alone: the engine notices and tries it again.
+    # An attempt alone, in the middle of tuning: the engine notices, and the next one goes on from the last epoch.
     start_engine(sweep.root)
-    victim = sweep.wait(sweep.working)
+    victim = folders.run_folder(sweep.root, TUNED.run_id)
+    sweep.wait(lambda: list(sweep.root.glob("cache/tuned-*/resume.safetensors")))
     kill(victim)
     sweep.wait(lambda: victim.state() == "done")
     assert victim.attempts() == 2
+    assert [victim.log_tail(99).count(f"tuning, epoch {epoch}/2") for epoch in (1, 2)] == [1, 1]
     kept |= sweep.done()
 
     # Both at once.
@@ -101,9 +136,17 @@ def test_nothing_finished_is_lost_or_repeated_and_the_sweep_completes(sweep):
     assert {run_id: finished[run_id] for run_id in kept} == kept, "a run that was finished was measured again"
     sweep.wait(lambda: (catalog.runs(sweep.root)["state"] == "done").sum() == len(SPECS))
     points = catalog.points(sweep.root)
-    assert len(points) == len(SPECS)
+    assert len(points) == sum(len(spec.query_bits) for spec in SPECS)
     assert points[["recall@20", "latency_p50_us", "bytes_per_item"]].notna().all(axis=None)
-    assert points["run_id"].is_unique
+    assert not points[["run_id", "query_bits"]].duplicated().any()
+
+    # What was killed while it was tuned has the codes of one that was left alone, to the last bit.
+    sweep.wait(lambda: undisturbed.state() == "done")
+    assert undisturbed.attempts() == 1
+    expected, found = arrays(undisturbed), arrays(victim)
+    assert undisturbed.manifest()["tuning"]["best_epoch"] == 2, "else the second epoch left no trace"
+    assert expected.keys() == found.keys() and len(expected) > 4
+    assert all(np.array_equal(found[name], array) for name, array in expected.items())
 
     # The catalog can be deleted and made anew from the folders alone.
     before = [

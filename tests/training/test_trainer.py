@@ -50,7 +50,7 @@ def test_every_encoder_and_loss_finds_the_two_blocks(blocks, encoder, loss, lr):
     assert recall(model, blocks, train(model, blocks, quiet).arrays) > 1.6 * floor
 
 
-def test_equal_seeds_give_equal_bits_and_other_seeds_others(blocks):
+def test_equal_seeds_give_equal_bits_and_other_seeds_others(blocks, two_threads):
     model = ModelSpec(**{**SMALL, "epochs": 2})
     first, second = train(model, blocks, quiet), train(model, blocks, quiet)
     assert np.array_equal(first.arrays["embeddings"], second.arrays["embeddings"])
@@ -203,7 +203,7 @@ class Killed(Exception):
     """Stands for a process that ends in the middle."""
 
 
-def test_a_training_that_was_killed_goes_on_and_ends_with_the_same_bits(blocks, tmp_path):
+def test_a_training_that_was_killed_goes_on_and_ends_with_the_same_bits(blocks, tmp_path, two_threads):
     model = ModelSpec(**{**SMALL, "encoder": "ngcf", "epochs": 4})
     whole = train(model, blocks, quiet)
 

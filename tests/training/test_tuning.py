@@ -84,8 +84,11 @@ class Killed(Exception):
 
 
 @pytest.mark.parametrize(("name", "users"), [*((name, "own") for name in TRAINED), ("dpq", "float32")])
-def test_a_tuning_that_was_killed_goes_on_and_ends_with_the_same_codes(root, demo, name, users, tmp_path):
-    spec = spec_of(name, users=users)
+def test_a_tuning_that_was_killed_goes_on_and_ends_with_the_same_codes(
+    root, demo, name, users, tmp_path, monkeypatch, two_threads
+):
+    monkeypatch.setattr(tuning, "STEPS", 20)
+    spec = spec_of(name, users=users, steps=60, start="scratch", lr=0.02)
     layers, quantizer, _ = tuned(root, demo, spec)
 
     def dies_in_the_second_epoch(**fields):
@@ -97,7 +100,8 @@ def test_a_tuning_that_was_killed_goes_on_and_ends_with_the_same_codes(root, dem
     with pytest.raises(Killed):
         tune(tmp_path, spec, demo, checkpoint, dies_in_the_second_epoch)
     again, same, result = tune(tmp_path, spec, demo, checkpoint, lambda **f: epochs.append(f["epoch"]))
-    assert set(epochs) == {2}, "the first epoch was kept"
+    assert set(epochs) == {2, 3}, "the first epoch was kept"
+    assert result.meta["best_epoch"] == 3, "else what came after the kill left no trace"
     assert not result.reused and not (result.folder / "resume.safetensors").exists()
     for table, rows in demo.tables(layers).items():
         one, two = quantizer.codes(rows, table), same.codes(demo.tables(again)[table], table)
@@ -115,7 +119,7 @@ def test_curvature_is_probed_unless_the_loss_is_bpr_alone(root, demo, monkeypatc
 
 
 def test_hashed_lists_are_re_ranked_by_the_full_precision_model(root, demo):
-    spec = spec_of("hashgnn", rerank=True)
+    spec = spec_of("hashgnn", rerank=True, steps=20)
     layers, quantizer, _ = tuned(root, demo, spec)
     full = encoders.create(spec.model, demo).layers(obtain(root, spec.model, demo, quiet).arrays)
     exact = quantizer.codes(demo.tables(layers)["item"], "item").exact.decode()
@@ -123,11 +127,11 @@ def test_hashed_lists_are_re_ranked_by_the_full_precision_model(root, demo):
 
 
 def test_equal_runs_share_one_tuning_whatever_they_are_served_with(root, demo):
-    spec = spec_of("hqgnn", bits=4)
+    spec = spec_of("hqgnn", bits=4, steps=20)
     first = tuned(root, demo, spec)[2]
     second = tuned(root, demo, spec.model_copy(update={"query_bits": (32,)}))[2]
     assert second.reused and second.key == first.key
-    assert tuned(root, demo, spec_of("hqgnn", bits=4, estimator="ste"))[2].key != first.key
+    assert tuned(root, demo, spec_of("hqgnn", bits=4, steps=20, estimator="ste"))[2].key != first.key
 
 
 def test_turning_the_model_changes_no_score_and_is_refused_where_it_would(root, demo):
