@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, ClassVar, Self
 
@@ -142,11 +143,12 @@ class Index(ABC):
             run(queries, indptr, items, ids, scores)
             return Hits(ids, scores)
         bounds = [len(queries) * i // threads for i in range(threads + 1)]
-        with ThreadPoolExecutor(threads) as pool:
-            parts = [slice(low, high) for low, high in pairwise(bounds) if low < high]
-            jobs = [pool.submit(run, queries[p], indptr[p.start : p.stop + 1], items, ids[p], scores[p]) for p in parts]
-            for job in jobs:
-                job.result()
+        first, *others = [slice(low, high) for low, high in pairwise(bounds) if low < high]
+        given = [(queries[p], indptr[p.start : p.stop + 1], items, ids[p], scores[p]) for p in others]
+        jobs = [_pool(threads - 1).submit(run, *arguments) for arguments in given]
+        run(queries[first], indptr[: first.stop + 1], items, ids[first], scores[first])  # this thread works as well
+        for job in jobs:
+            job.result()
         return Hits(ids, scores)
 
     def _checked_queries(self, queries: np.ndarray | Packed) -> np.ndarray | Packed:
@@ -175,6 +177,12 @@ class Index(ABC):
         queries = fitting(queries, self._packed_forms(queries))
         object.__setattr__(queries, "fits", self)
         return queries
+
+
+@lru_cache(maxsize=1)
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Return threads that wait for the next batch: starting them would take longer than many a batch."""
+    return ThreadPoolExecutor(threads)
 
 
 def checked_seed(n: int, seed: int) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from engine.indexes import cpu
-from engine.indexes.binary_kernels import STRETCH, TILE, count_differing, entries, sign_tables, sum_nibbles
+from engine.indexes.binary_kernels import TILE, count_differing, entries, shared, sign_tables, sum_nibbles
 from engine.indexes.blocks import last_block
 from engine.indexes.bounds import bound
 from engine.indexes.half import widen
@@ -42,14 +42,15 @@ def search_codes(
     hidden, cursors = excluded_positions(indptr, excluded, n, seed), indptr.copy()
     room = np.empty(ITEMS, np.uint8), np.empty(ITEMS, np.int32), np.empty(ITEMS, np.float32)
     bounds = np.empty(ITEMS, np.float32)
+    stretch = shared(len(ids), n)
     for first in range(0, len(ids), TILE):
         stop = min(first + TILE, len(ids))
         for b in range(first, stop):
             begin(ids[b], scores[b])
-        for start in range(0, whole, STRETCH):
+        for start in range(0, whole, stretch):
             for b in range(first, stop):
                 _scan_codes(
-                    rows, start, start, min(STRETCH, whole - start), weights * steps[b], scales, unit, each,
+                    rows, start, start, min(stretch, whole - start), weights * steps[b], scales, unit, each,
                     queries[b], room, bounds, hidden, cursors, b, indptr[b + 1], ids[b], scores[b],
                 )  # fmt: skip
         for b in range(first, stop):
@@ -138,6 +139,7 @@ def search_floats(
     plans = np.empty((tile, layers, 2), np.float32)
     room = np.empty(ITEMS, np.uint16), np.empty(ITEMS, np.int32), np.empty(ITEMS, np.float32)
     bounds = np.empty(ITEMS, np.float32)
+    stretch = shared(len(ids), n)
     for first in range(0, len(ids), TILE):
         stop = min(first + TILE, len(ids))
         for b in range(first, stop):
@@ -146,11 +148,11 @@ def search_floats(
                 sign_tables(queries[b][layer * each : (layer + 1) * each], tables[b - first, layer])
                 tables[b - first, layer] *= float(weights[layer])
                 shrink(tables[b - first, layer], small[b - first, layer], plans[b - first, layer])
-        for start in range(0, whole, STRETCH):
+        for start in range(0, whole, stretch):
             for b in range(first, stop):
                 t = b - first
                 _scan_floats(
-                    rows, start, start, min(STRETCH, whole - start), scales, unit, tables[t], small[t], plans[t],
+                    rows, start, start, min(stretch, whole - start), scales, unit, tables[t], small[t], plans[t],
                     room, bounds, hidden, cursors, b, indptr[b + 1], ids[b], scores[b],
                 )  # fmt: skip
         for b in range(first, stop):

@@ -8,7 +8,7 @@ which a block is unpacked first, in the first-level cache.
 import numpy as np
 from numba import njit
 
-from engine.indexes.binary_kernels import STRETCH, TILE, entries, sum_nibbles
+from engine.indexes.binary_kernels import TILE, entries, shared, sum_nibbles
 from engine.indexes.blocks import last_block, last_scales
 from engine.indexes.bounds import bound
 from engine.indexes.groups import hidden_rows, position_at, tails_before
@@ -85,16 +85,17 @@ def _search_group(  # type: ignore[no-untyped-def]
     plans = np.empty((tile, 2), np.float32)
     room = np.empty(ITEMS, np.uint16), np.empty(ITEMS, np.int32), np.empty(ITEMS, np.float32)
     unpacked = np.empty(0 if bits in (4, 8) else ITEMS * len(book), np.uint8)
+    stretch = shared(len(ids), count)
     for first in range(0, len(ids), TILE):
         stop = min(first + TILE, len(ids))
         for b in range(first, stop):
             _fill(tables[b - first], queries[b], book)
             shrink(tables[b - first], small[b - first], plans[b - first])
-        for start in range(0, whole, STRETCH):
+        for start in range(0, whole, stretch):
             for b in range(first, stop):
                 t = b - first
                 _scan(
-                    rows, start, start, min(STRETCH, whole - start), width, bits, len(book), scales, unit, tables[t],
+                    rows, start, start, min(stretch, whole - start), width, bits, len(book), scales, unit, tables[t],
                     small[t], plans[t], unpacked, room, flags, counts, tail,
                     hidden, cursors, b, indptr[b + 1], ids[b], scores[b],
                 )  # fmt: skip

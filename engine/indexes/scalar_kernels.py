@@ -24,8 +24,8 @@ GROUP = 4
 """Bytes of an item that lie together."""
 TILE = 16
 """Queries that share the reading of a stretch of blocks."""
-STRETCH = 32_768
-"""Bytes of codes that they share: what stays in the first-level cache."""
+STRETCH = 262_144
+"""Bytes of codes that they share: what stays in the second-level cache."""
 _ONE = np.uint64(1)
 
 
@@ -50,7 +50,8 @@ def search(
     width = -(-dim * bits // 8)
     groups, planes = width // GROUP, 8 // bits
     last = last_block(rows, width, GROUP)
-    scales_behind, stretch = last_scales(scales), max(1, STRETCH // (ITEMS * max(width, 1)))
+    scales_behind = last_scales(scales)
+    stretch = max(1, STRETCH // (ITEMS * max(width, 1))) if len(ids) > 1 else max(n, 1)  # in blocks
     hidden, cursors = excluded_positions(indptr, excluded, n, seed), indptr.copy()
     tile = min(TILE, len(ids))
     levels, query = np.zeros((tile, planes, width)), np.zeros((tile, groups + 1, planes, GROUP), np.int8)
