@@ -1,12 +1,14 @@
 """Pages over fake results: no engine is started, and no cache survives a test."""
 
+import functools
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import streamlit as st
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from engine.store import status
@@ -24,6 +26,15 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     st.cache_data.clear()
     st.cache_resource.clear()
     return asked
+
+
+@pytest.fixture(scope="session", autouse=True)
+def scanned_once() -> Iterator[None]:
+    """Look for components among the installed packages once, not for each page: that took half of the time here."""
+    with pytest.MonkeyPatch.context() as patch:
+        scan = functools.cache(manifest_scanner.scan_component_manifests)
+        patch.setattr(manifest_scanner, "scan_component_manifests", scan)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -50,8 +61,7 @@ def show() -> Callable[..., Any]:
         for name, value in (state or {}).items():
             app.session_state[name] = value
         if view != "tradeoffs":
-            app.run()
-            app.switch_page(f"views/{view}.py")
+            app.switch_page(f"views/{view}.py")  # before any run: each page's address is the name of its file
         for name, value in query.items():
             app.query_params[name] = value
         return app.run()
