@@ -9,7 +9,7 @@ from numba import njit
 
 from engine.indexes import cpu
 from engine.indexes.binary_kernels import TILE, count_differing, entries, shared, sign_tables, sum_nibbles
-from engine.indexes.blocks import last_block
+from engine.indexes.blocks import last_block, last_scales
 from engine.indexes.bounds import bound
 from engine.indexes.half import widen
 from engine.indexes.signs import MOST_COUNTED, bound_differing
@@ -38,7 +38,7 @@ def search_codes(
 ) -> None:
     """Search packed signs uint8 [B, L, W] with their steps [B, L] through rows in blocks; scales uint16 [L, n]."""
     width, each = queries.shape[1] * queries.shape[2], dim // queries.shape[1]
-    last, scales_behind, whole = last_block(rows, width, 1), _last_scales(scales, n), n // ITEMS * ITEMS
+    last, scales_behind, whole = last_block(rows, width, 1), _last_scales(scales), n // ITEMS * ITEMS
     hidden, cursors = excluded_positions(indptr, excluded, n, seed), indptr.copy()
     room = np.empty(ITEMS, np.uint8), np.empty(ITEMS, np.int32), np.empty(ITEMS, np.float32)
     bounds = np.empty(ITEMS, np.float32)
@@ -104,12 +104,11 @@ def _scan_codes(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _last_scales(scales: np.ndarray, n: int) -> np.ndarray:
+def _last_scales(scales: np.ndarray) -> np.ndarray:
     """Return a copy of the last block's scales, uint16 [L, 64] or [L, 0]."""
-    padded = np.zeros((len(scales), ITEMS if scales.shape[1] else 0), np.uint16)
+    padded = np.empty((len(scales), ITEMS if scales.shape[1] else 0), np.uint16)
     for layer in range(len(scales)):
-        for i in range(n // ITEMS * ITEMS, scales.shape[1]):
-            padded[layer, i % ITEMS] = scales[layer, i]
+        padded[layer] = last_scales(scales[layer])
     return padded
 
 
@@ -132,7 +131,7 @@ def search_floats(
     layers = len(weights)
     each, whole = dim // layers, n // ITEMS * ITEMS
     width = -(-each // 8)
-    last, scales_behind = last_block(rows, layers * width, 1), _last_scales(scales, n)
+    last, scales_behind = last_block(rows, layers * width, 1), _last_scales(scales)
     hidden, cursors = excluded_positions(indptr, excluded, n, seed), indptr.copy()
     tile = min(TILE, len(ids))
     tables, small = np.empty((tile, layers, 2 * width, 16)), np.empty((tile, layers, 2 * width, 16), np.uint8)
