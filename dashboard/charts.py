@@ -133,11 +133,11 @@ def _interval(row: dict[str, Any], column: str) -> str:
 
 
 def _reference_line(figure: go.Figure, text: str, value: float, right: bool, log_y: bool) -> None:
-    """A dotted line, named at the end where cheap points are: few of them reach it."""
+    """A dotted line, named below the end where cheap points are: few reach it, and the names of those stand above them."""
     figure.add_hline(value, line={"color": GREY, "dash": "dot", "width": 1.5})
     figure.add_annotation(
         x=1 if right else 0, xref="paper", y=_at(value, log_y), text=text, showarrow=False,
-        xanchor="right" if right else "left", yanchor="bottom", xshift=-4 if right else 4,
+        xanchor="right" if right else "left", yanchor="top", xshift=-4 if right else 4,
     )  # fmt: skip
 
 

@@ -103,6 +103,12 @@ def test_the_float32_line_stands_at_its_value():
     assert "float32: 0.2000" in [a.text for a in figure.layout.annotations]
 
 
+def test_the_float32_line_and_the_frontier_are_named_on_its_two_sides():
+    # a small format that keeps everything stands on the line, at its named end
+    sides = {a.text: a.yanchor for a in drawn(points(), references=[("float32: 0.2000", 0.2)]).layout.annotations}
+    assert (sides["float32: 0.2000"], sides["uniform 4 bit"]) == ("top", "bottom")
+
+
 def test_annotations_are_placed_by_the_logarithm_on_logarithmic_axes():
     label = next(a for a in drawn(points()).layout.annotations if a.text == "uniform 4 bit")
     assert label.x == pytest.approx(np.log10(34))
