@@ -133,7 +133,7 @@ def _interval(row: dict[str, Any], column: str) -> str:
 
 
 def _reference_line(figure: go.Figure, text: str, value: float, right: bool, log_y: bool) -> None:
-    """A dotted line, named below the end where cheap points are: few reach it, and the names of those stand above them."""
+    """A dotted line, named below its end where cheap points are: few reach it, and their own names stand above."""
     figure.add_hline(value, line={"color": GREY, "dash": "dot", "width": 1.5})
     figure.add_annotation(
         x=1 if right else 0, xref="paper", y=_at(value, log_y), text=text, showarrow=False,

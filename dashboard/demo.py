@@ -1,4 +1,4 @@
-"""The demo sweep: eight runs on built-in data that share one small model, for a first curve within a minute and a half."""
+"""The demo sweep: eight runs on built-in data that share one small model, for a curve in a minute and a half."""
 
 from engine.spec import ModelSpec, Option, RunSpec
 
