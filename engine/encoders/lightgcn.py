@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from engine.encoders.base import Encoder, small_normal
-from engine.encoders.propagate import mean_of_layers, normalised_graph, propagated
+from engine.encoders.graph import normalised_graph
+from engine.encoders.propagate import mean_of_layers, propagated
 from engine.spec import ModelSpec
 
 

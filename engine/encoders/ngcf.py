@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from engine.encoders.base import Encoder, small_normal
-from engine.encoders.propagate import normalised_graph, propagated
+from engine.encoders.graph import normalised_graph
+from engine.encoders.propagate import propagated
 from engine.spec import ModelSpec
 
 SLOPE = 0.2

@@ -58,6 +58,13 @@ def call(builder: Any, name: str, returns: Any, *values: Any) -> Any:
     return builder.call(cgutils.get_or_insert_function(builder.module, function, name), values)
 
 
+def prefetch(builder: Any, pointer: Any) -> None:
+    """Emit the wish to read from a pointer soon; one that points nowhere is no error."""
+    kind = ir.FunctionType(ir.VoidType(), [pointer.type, I32, I32, I32])
+    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+    builder.call(function, [pointer, I32(0), I32(3), I32(1)])  # to read, keep in all caches, data
+
+
 def sums(builder: Any, number: int, kind: Any, lanes: int) -> list[Any]:
     """Emit vectors to add to, all zero; LLVM keeps them in registers."""
     return [cgutils.alloca_once_value(builder, vector(kind, lanes, 0)) for _ in range(number)]
