@@ -12,7 +12,11 @@ from engine.spec import ModelSpec
 KEEP: dict[str, Any] = {"persist_state": "session"}
 """What was typed survives a visit to another page."""
 TRAINING = {
-    "epochs": ("Epochs, at most", "Training stops sooner when validation stops improving."),
+    "epochs": (
+        "Epochs, at most",
+        "Training stops sooner when validation stops improving; 0: 5 to 20, fewer where users and items have more "
+        "interactions.",
+    ),
     "patience": ("Patience (epochs)", "Epochs without a better validation NDCG@20 before training stops."),
     "batch": (
         "Batch (interactions)",
@@ -24,7 +28,10 @@ TRAINING = {
         "Temperature",
         "Softmax only: lower, hard negatives count more; 0: 0.1 to 0.4 by the data's density.",
     ),
-    "negatives": ("Negatives", "Softmax only: items drawn as negatives in each step."),
+    "negatives": (
+        "Negatives",
+        "Softmax only: items drawn as negatives in each step; 0: a third of the items, 256 to 2,048.",
+    ),
     "l2": ("L2 weight", "BPR only: pulls vectors towards zero."),
 }
 """Field of ModelSpec → its name and what it does."""

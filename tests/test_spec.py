@@ -31,7 +31,7 @@ def test_every_id_is_a_safe_folder_name(seed, dim, bits):
 
 def test_a_change_of_any_model_field_changes_the_id():
     base = parse_spec({"dataset": "demo"})
-    for change in ({"dim": 32}, {"seed": 1}, {"lr": 0.02}, {"loss": "bpr"}, {"schedule": "constant"}):
+    for change in ({"dim": 32}, {"seed": 1}, {"lr": 0.03}, {"loss": "bpr"}, {"schedule": "constant"}):
         assert parse_spec({"dataset": "demo", "model": change}).run_id != base.run_id
 
 

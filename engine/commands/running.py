@@ -1,6 +1,7 @@
 """Commands that make the engine work: serve, run, sweep, cancel, retry."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ from engine.store.catalog import measurements
 from engine.store.folders import run_folder, runs_root
 from engine.store.status import engine_alive
 from engine.sweep import expand
+from engine.training.device import DEVICES
+from engine.training.device import VARIABLE as DEVICE_VARIABLE
 
 ROOT = click.option(
     "--root", type=click.Path(path_type=Path), help="Folder of all runs; default: FEWBITS_RUNS, else runs/."
@@ -52,7 +55,21 @@ def model_options(*, several: bool) -> Callable[[Any], Any]:
     return add
 
 
+def _set_device(_context: Any, _option: Any, name: str | None) -> None:
+    """Put the choice where this process and those that it starts look for it."""
+    if name:
+        os.environ[DEVICE_VARIABLE] = name
+
+
+DEVICE = click.option(
+    "--device", type=click.Choice(DEVICES), callback=_set_device, expose_value=False,
+    help=f"Where to train; default: {DEVICE_VARIABLE}, else auto: a GPU where there is one. "
+    "An engine that serves already keeps its own.",
+)  # fmt: skip
+
+
 @click.command(epilog="Example:  python -m engine serve")
+@DEVICE
 @ROOT
 def serve(root: Path | None) -> None:
     """Serve a runs folder: take what is submitted, run it, keep the catalog. The dashboard starts this by itself."""
@@ -75,6 +92,7 @@ def serve(root: Path | None) -> None:
 @click.option(
     "--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of the quantizer; repeatable."
 )
+@DEVICE
 @click.option("--again", is_flag=True, help="Measure anew even if this run is done.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object: run_id, spec, measurements.")
 @model_options(several=False)
@@ -123,6 +141,7 @@ def run(dataset: str, split_seed: int, quantizer: str, bits: int | None, query_b
 @click.option(
     "--split-seed", type=int, default=0, show_default=True, help="Seed of the split and of the validation items."
 )
+@DEVICE
 @click.option("--detach", is_flag=True, help="Submit to the background engine (started if need be) and return.")
 @model_options(several=True)
 @ROOT

@@ -34,11 +34,19 @@ class LightGCN(Encoder):
     def start(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         return {"embeddings": small_normal(rng, self.n_users + self.n_items, self.spec.dim)}
 
-    def layers(self, parameters: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    def plain_layers(self, parameters: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         layers = [parameters["embeddings"]]
         for _ in range(self.spec.layers):
             layers.append(self.adjacency.propagate(layers[-1]))
         return layers
+
+    def plain_pooled(self, parameters: Mapping[str, np.ndarray]) -> np.ndarray:
+        total, layer = parameters["embeddings"].copy(), parameters["embeddings"]
+        for _ in range(self.spec.layers):  # one layer at a time: all of them are several times the model's memory
+            layer = self.adjacency.propagate(layer)
+            total += layer
+        total /= np.float32(self.spec.layers + 1)
+        return total
 
     def forward(self, parameters: Mapping[str, Any]) -> list[Any]:
         layers = [parameters["embeddings"]]

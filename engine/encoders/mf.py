@@ -25,5 +25,5 @@ class MF(Encoder):
     def start(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         return {"embeddings": small_normal(rng, self.n_users + self.n_items, self.spec.dim)}
 
-    def layers(self, parameters: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    def plain_layers(self, parameters: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         return [parameters["embeddings"]]

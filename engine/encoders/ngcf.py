@@ -49,7 +49,7 @@ class NGCF(Encoder):
                 start[f"{name}.{layer}"] = rng.uniform(-bound, bound, (d, d)).astype(np.float32)
         return start
 
-    def layers(self, parameters: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    def plain_layers(self, parameters: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         import torch
 
         with torch.no_grad():

@@ -26,5 +26,5 @@ class Popularity(Encoder):
         shares = counts / max(1.0, float(counts.max(initial=0)))
         return {"embeddings": np.concatenate([np.ones(self.n_users, np.float32), shares])[:, None]}
 
-    def layers(self, parameters: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    def plain_layers(self, parameters: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         return [parameters["embeddings"]]

@@ -19,8 +19,9 @@ from safetensors.numpy import save_file
 
 from engine.errors import FewbitsError
 from engine.store.files import disk_errors
+from engine.training.device import device
+from engine.training.validation import VALID_K
 
-VALID_K = 20
 METRIC = f"valid_ndcg@{VALID_K}"
 Report = Callable[..., None]
 
@@ -53,7 +54,7 @@ class Steps(ABC):
         import torch
 
         self.torch, self.rng, self.lr, self.cosine = torch, rng, lr, cosine
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = device()
         self.parameters = {
             name: torch.tensor(a, device=self.device).requires_grad_()  # its own memory: sums may depend on alignment
             for name, a in start.items()
@@ -79,21 +80,25 @@ class Steps(ABC):
         """Take a gradient step on a loss; ``progress`` is the share of the whole budget that is used, 0 … 1."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr * ((1 + np.cos(np.pi * progress)) / 2 if self.cosine else 1)
-        self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)  # its memory is free for validation
         return float(loss.detach())
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return copies of the parameters and extras; a number that is not finite is an error with the name."""
-        values = {name: p.detach().cpu().numpy().copy() for name, p in self.parameters.items()}
+        """Return copies of the parameters and extras; see `values`."""
+        return {**{name: value.copy() for name, value in self.values().items()}, **self.extra()}
+
+    def values(self) -> dict[str, np.ndarray]:
+        """Return the parameters where they lie; a number that is not finite is an error with the name."""
+        values = {name: p.detach().cpu().numpy() for name, p in self.parameters.items()}
         for name, value in values.items():
             if not np.isfinite(value).all():
                 raise FewbitsError(
                     f"training stopped: {self.place(name, int(np.argwhere(~np.isfinite(value))[0][0]))} is no longer "
                     f"finite; try a smaller learning rate than {self.lr:g}"
                 )
-        return {**values, **self.extra()}
+        return values
 
     def place(self, name: str, row: int) -> str:
         """Return a parameter's row in words."""
@@ -101,7 +106,7 @@ class Steps(ABC):
 
     def state(self) -> dict[str, np.ndarray]:
         """Return all that the next step depends on, but for the generator."""
-        state = {f"now/{name}": value for name, value in self.arrays().items()}
+        state = {f"now/{name}": value for name, value in {**self.values(), **self.extra()}.items()}
         for name, parameter in self.parameters.items():
             moments = self.optimizer.state[parameter]
             state |= {f"adam/{key}/{name}": value.cpu().numpy() for key, value in moments.items()}

@@ -10,13 +10,13 @@ https://arxiv.org/abs/2201.02327). Training ranks by cosine, serving by inner pr
 popularity, which the cosine leaves free.
 """
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from engine.errors import unknown
 from engine.spec import ModelSpec
+from engine.training.fused import shared_softmax
 from engine.training.sampling import PopularItems, unseen_items
 
 
@@ -26,6 +26,8 @@ class SoftmaxLoss:
     name = "softmax"
     title = "Sampled softmax"
     explanation = "Each observed item must beat hundreds of sampled ones at once; reaches its best within a few epochs."
+    on_directions = True
+    """Whether it sees directions alone, so that lengths are free (see `engine.training.damping`)."""
 
     def __init__(self, spec: ModelSpec, split: Any) -> None:
         self.spec, self.sampler = spec, PopularItems(split.train.items, split.n_items)
@@ -35,9 +37,6 @@ class SoftmaxLoss:
 
     def __call__(self, users: Any, positives: Any, negatives: Any) -> Any:
         """Return the mean loss of user vectors [B, d], their items [B, d] and shared negatives [N, d]."""
-        from torch.nn import functional
-
-        users, positives, negatives = (functional.normalize(x, dim=1) for x in (users, positives, negatives))
         return shared_softmax(users, positives, negatives, self.spec.temperature)
 
     def plain(self, users: Any, positives: Any, negatives: Any) -> Any:
@@ -58,6 +57,7 @@ class BprLoss:
     explanation = (
         "Each observed item must beat one random unseen item; the papers' own loss, and much slower to converge."
     )
+    on_directions = False
 
     def __init__(self, spec: ModelSpec, split: Any) -> None:
         self.n_items, self.keys = split.n_items, split.train.keys(split.n_items)
@@ -74,94 +74,12 @@ class BprLoss:
     plain = __call__
 
 
-def distillation(users: Any, items: Any, taught_users: Any, taught_items: Any, temperature: float) -> Any:
-    """Return the mean cross-entropy of softmax(⟨u, i⟩ / T) over shared items against a teacher's distribution.
-
-    Parameters
-    ----------
-    users, items : the student's vectors, [B, D] and [N, D]; users count by their direction alone.
-    taught_users, taught_items : the teacher's, [B, d] (unit length) and [N, d]; no gradient goes there.
-    temperature : that of both.
-    """
-    from torch.nn import functional
-
-    return _distillation().apply(functional.normalize(users, dim=1), items, taught_users, taught_items, temperature)
-
-
 def plain_distillation(users: Any, items: Any, taught_users: Any, taught_items: Any, temperature: float) -> Any:
     """Return the same in plain torch: slower, and differentiable twice."""
     from torch.nn import functional
 
     wanted = ((taught_users / temperature) @ taught_items.T).softmax(1)
     return functional.cross_entropy(functional.normalize(users, dim=1) @ items.T / temperature, wanted)
-
-
-@lru_cache(maxsize=1)
-def _distillation() -> Any:
-    """Return the autograd function, made on first use: importing this module must not load torch."""
-    import torch
-
-    class Distillation(torch.autograd.Function):
-        """Two [B, N] matrices are written once each and turned into the gradient in place."""
-
-        @staticmethod
-        def forward(ctx: Any, users: Any, items: Any, taught_users: Any, taught_items: Any, temperature: float) -> Any:
-            wanted = torch.softmax((taught_users / temperature) @ taught_items.T, 1)  # [B, N]
-            logits = (users / temperature) @ items.T
-            total = logits.logsumexp(1)
-            loss = (total - torch.einsum("bn,bn->b", wanted, logits)).mean()
-            gradient = logits.sub_(total[:, None]).exp_().sub_(wanted)
-            ctx.save_for_backward(users, items, gradient)
-            ctx.temperature = temperature
-            return loss
-
-        @staticmethod
-        def backward(ctx: Any, *gradients: Any) -> Any:
-            users, items, gradient = ctx.saved_tensors
-            scale = gradients[0] / (len(users) * ctx.temperature)
-            return (gradient @ items) * scale, (gradient.T @ users) * scale, None, None, None
-
-    return Distillation
-
-
-def shared_softmax(users: Any, positives: Any, negatives: Any, temperature: float) -> Any:
-    """Return the mean cross-entropy of each row's positive against negatives shared by the batch, of unit vectors.
-
-    Equal to ``cross_entropy(cat([⟨u, p⟩, u nᵀ]) / temperature)``; the [B, N] matrix is written once and reused, which
-    takes a third of the time of the composed operations and their gradients.
-    """
-    return _shared_softmax().apply(users, positives, negatives, temperature)
-
-
-@lru_cache(maxsize=1)
-def _shared_softmax() -> Any:
-    """Return the autograd function, made on first use: importing this module must not load torch."""
-    import torch
-
-    class SharedSoftmax(torch.autograd.Function):
-        """Forward leaves the probabilities' numerators in the logits' place; backward turns them into gradients."""
-
-        @staticmethod
-        def forward(ctx: Any, users: Any, positives: Any, negatives: Any, temperature: float) -> Any:
-            shift = users.new_full((1,), -1 / temperature)  # a cosine is at most 1: no exponential overflows
-            scaled = users / temperature
-            positive = (scaled * positives).sum(1)  # [B]
-            weights = torch.addmm(shift, scaled, negatives.T).exp_()  # [B, N]
-            total = weights.sum(1) + (positive + shift).exp()
-            ctx.save_for_backward(scaled, positives, negatives, weights, total, (positive + shift).exp() / total)
-            ctx.temperature = temperature
-            return (total.log() - positive - shift).mean()
-
-        @staticmethod
-        def backward(ctx: Any, *gradients: Any) -> Any:
-            scaled, positives, negatives, weights, total, chosen = ctx.saved_tensors
-            scale = gradients[0] / len(scaled)
-            weights.mul_((scale / total)[:, None])  # d loss / d logit of each negative
-            pull = ((chosen - 1) * scale)[:, None]  # … and of the positive
-            users = torch.addmm(pull * positives, weights, negatives) / ctx.temperature
-            return users, pull * scaled, weights.T @ scaled, None
-
-    return SharedSoftmax
 
 
 REGISTRY: dict[str, Any] = {loss.name: loss for loss in (SoftmaxLoss, BprLoss)}

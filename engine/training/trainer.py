@@ -1,7 +1,7 @@
 """Training the full-precision model: epochs over all interactions, Adam, the best epoch by validation kept.
 
-Read top to bottom: `train` sets it up, `_ModelSteps` is one gradient step, `valid_ndcg` the number that early stopping
-and every choice looks at. The test set is not known here.
+Read top to bottom: `train` sets it up, `ModelSteps` is one gradient step. Early stopping looks at
+`engine.training.validation`; the test set is not known here.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,15 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from engine import encoders, indexes
-from engine.codes import Codes, FloatCodes
+from engine import encoders
 from engine.errors import FewbitsError
-from engine.measure.machine import cores
-from engine.measure.ranking import hit_matrix, ndcg
 from engine.spec import ModelSpec
-from engine.training import loop, losses, sampling
-from engine.training.loop import VALID_K, Report, Trained
+from engine.training import damping, loop, losses, memory, sampling
+from engine.training.loop import Report, Trained
 from engine.training.rules import settled
+from engine.training.validation import pooled_ndcgs
 
 
 def train(spec: ModelSpec, split: Any, report: Report, resume: Path | None = None) -> Trained:
@@ -30,21 +28,25 @@ def train(spec: ModelSpec, split: Any, report: Report, resume: Path | None = Non
     Raises
     ------
     FewbitsError
-        Unknown encoder or loss, nothing to train on, or a loss or parameter that is no longer finite (epoch and step
-        named).
+        Unknown encoder or loss, nothing to train on, not enough memory, or a loss or parameter that is no longer finite
+        (epoch and step named).
     """
     if not len(split.train.items):
         raise FewbitsError(f"{split.dataset} has no training interactions: nothing to learn from")
     spec = settled(spec, split)
-    encoder = encoders.create(spec, split)
-    start = encoder.start(np.random.default_rng([spec.seed, 0]))
+    memory.check(spec, split.n_users, split.n_items, len(split.train.items))
+    encoder, rng = encoders.create(spec, split), np.random.default_rng([spec.seed, 0])
     if not encoder.trained:
-        return Trained(start, 0.0, 0)
-    steps = _ModelSteps(spec, split, encoder, start)
-    return loop.run(steps, spec.epochs, spec.patience, report, resume)
+        return Trained(encoder.start(rng), 0.0, 0)
+    steps = ModelSteps(spec, split, encoder, encoder.start(rng))
+    trained = loop.run(steps, spec.epochs, spec.patience, report, resume)
+    if steps.loss.on_directions:
+        share = damping.chosen(split, encoder.plain_pooled(trained.arrays))
+        trained.arrays["damping"] = np.array([share], np.float32)
+    return trained
 
 
-class _ModelSteps(loop.Steps):
+class ModelSteps(loop.Steps):
     """Gradient steps of an encoder's parameters."""
 
     def __init__(self, spec: ModelSpec, split: Any, encoder: Any, start: dict[str, np.ndarray]) -> None:
@@ -71,27 +73,12 @@ class _ModelSteps(loop.Steps):
         return self.descend(loss, progress)
 
     def metric(self) -> float:
-        layers = self.encoder.layers(self.arrays())
-        pooled = sum(layers[1:], layers[0].copy()) / np.float32(len(layers))
-        return valid_ndcg(self.split, FloatCodes(pooled[self.split.n_users :]), lambda _index, users: pooled[users])
+        pooled = self.encoder.plain_pooled(self.values())
+        found = pooled_ndcgs(self.split, pooled[: self.split.n_users], pooled[self.split.n_users :])
+        return float(found.mean()) if len(found) else 0.0
 
     def place(self, name: str, row: int) -> str:
         if name != "embeddings":
             return super().place(name, row)
         n = self.split.n_users
         return "the embedding of " + (f"user {row}" if row < n else f"item {row - n}")
-
-
-def valid_ndcg(split: Any, items: Codes, queries: Callable[[Any, np.ndarray], Any]) -> float:
-    """Return the mean ndcg@20 over the users with a validation item, training items left out.
-
-    ``queries(index, users)`` gives the queries of some users for the index of these item codes.
-    """
-    users = np.flatnonzero(np.diff(split.valid.indptr) > 0)
-    if not len(users):
-        return 0.0
-    index = indexes.build(items)
-    seen = split.train.rows(users)
-    hits = index.search(queries(index, users), VALID_K, (seen.indptr, seen.items), threads=cores())
-    found = hit_matrix(hits.ids, split.valid, users, split.n_items)
-    return float(ndcg(found, np.diff(split.valid.indptr)[users], VALID_K).mean())

@@ -22,17 +22,19 @@ from typing import Any
 import numpy as np
 
 from engine import encoders, quantizers
+from engine.encoders.base import damped
 from engine.errors import FewbitsError
 from engine.quantizers.trained import Batch, TrainedQuantizer
 from engine.spec import ModelSpec, RunSpec
 from engine.training import loop, losses
 from engine.training.checkpoints import Checkpoint, cached, digest
+from engine.training.fused import distillation
 from engine.training.loop import Report, Trained
-from engine.training.losses import distillation, plain_distillation
+from engine.training.losses import plain_distillation
 from engine.training.rules import settled
-from engine.training.trainer import valid_ndcg
+from engine.training.validation import valid_ndcg
 
-TUNER = 3
+TUNER = 4
 """Raise it whenever the same specification would tune to other codes."""
 STEPS = 100
 """Steps of an epoch of tuning."""
@@ -105,7 +107,7 @@ def _turned(
         raise FewbitsError(
             f"{encoder.name} is not linear, its embeddings cannot be turned: choose rotate=none or tune=vectors"
         )
-    return {**parameters, "embeddings": turned[0]}, turned
+    return {**parameters, "embeddings": np.ascontiguousarray(parameters["embeddings"] @ turn, np.float32)}, turned
 
 
 class _TuningSteps(loop.Steps):
@@ -121,7 +123,8 @@ class _TuningSteps(loop.Steps):
         teacher: np.ndarray,
     ) -> None:
         state = quantizer.dump()
-        start = {f"model/{k}": v for k, v in parameters.items()}
+        self.damping = {k: v for k, v in parameters.items() if k == "damping"}  # chosen, not learned
+        start = {f"model/{k}": v for k, v in parameters.items() if k not in self.damping}
         start |= {f"quantizer/{k}": state[k] for k in state if k in quantizer.learned}
         super().__init__(start, quantizer.rate, True, np.random.default_rng([model.seed, 2]))
         self.model, self.split, self.encoder, self.quantizer = model, split, encoder, quantizer
@@ -140,11 +143,13 @@ class _TuningSteps(loop.Steps):
             state[name] = self.parameters[key] if key in self.parameters else state[name].to(self.device)
 
     def extra(self) -> dict[str, np.ndarray]:
-        return {f"quantizer/{k}": v for k, v in self.quantizer.dump().items() if k not in self.quantizer.learned}
+        state = {f"quantizer/{k}": v for k, v in self.quantizer.dump().items() if k not in self.quantizer.learned}
+        return state | {f"model/{k}": v for k, v in self.damping.items()}
 
     def restore_extra(self, arrays: Mapping[str, np.ndarray]) -> None:
         for key, value in arrays.items():
-            self.quantizer.state[key.removeprefix("quantizer/")] = self.torch.tensor(value, device=self.device)
+            if key.startswith("quantizer/"):
+                self.quantizer.state[key.removeprefix("quantizer/")] = self.torch.tensor(value, device=self.device)
 
     def epoch(self, number: int) -> Iterator[tuple[int, int, Callable[[float], float]]]:
         progress = (number - 1) * STEPS / self.quantizer.options.steps
@@ -184,7 +189,8 @@ class _TuningSteps(loop.Steps):
         parameters = {k.removeprefix("model/"): p for k, p in self.parameters.items() if k.startswith("model/")}
         if "pooled" in parameters:
             return [parameters["pooled"]]
-        return self.encoder.forward(parameters) if self.quantizer.layered else [self.encoder.pooled(parameters)]
+        layers = self.encoder.forward(parameters) if self.quantizer.layered else [self.encoder.pooled(parameters)]
+        return damped(layers, self.split.n_users, float(self.damping.get("damping", [0.0])[0]))
 
     def _distillation(self, scored: tuple[Any, Any, Any], batch: Batch, compared: Callable[..., Any]) -> Any:
         """Return the cross-entropy with the full-precision model over the negatives, of each user once."""
@@ -214,7 +220,7 @@ class _TuningSteps(loop.Steps):
             for k, p in self.parameters.items()
             if k.startswith("model/")
         }
-        layers = [arrays["pooled"]] if "pooled" in arrays else self.encoder.layers(arrays)
+        layers = [arrays["pooled"]] if "pooled" in arrays else self.encoder.layers({**arrays, **self.damping})
         return served_ndcg(self.split, quantizer, layers)
 
 

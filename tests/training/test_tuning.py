@@ -1,16 +1,19 @@
 """Tuning a quantizer: better than untrained, twice the same, and the same again after a kill."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from engine import encoders, quantizers
+from engine.codes import FloatCodes, ScalarCodes
 from engine.data.split import load_split
 from engine.errors import FewbitsError
 from engine.spec import ModelSpec, RunSpec
 from engine.training import tuning
 from engine.training.checkpoints import obtain
-from engine.training.losses import distillation
 from engine.training.tuning import served_ndcg, tune
+from engine.training.validation import valid_ndcg
 
 TRAINED = [name for name, method in quantizers.REGISTRY.items() if method.trained]
 FAST = {"steps": 120, "lr": 0.003}
@@ -63,6 +66,31 @@ def test_every_method_learns_codes_from_a_random_start(root, demo, name):
     assert served_ndcg(demo, quantizer, layers) > 0.05 > 10 * untrained(root, demo, spec)
 
 
+@pytest.mark.parametrize("name", TRAINED)
+def test_no_method_ends_below_its_untrained_form(root, demo, name):
+    spec = spec_of(name)
+    layers, quantizer, _ = tuned(root, demo, spec)
+    assert served_ndcg(demo, quantizer, layers) >= untrained(root, demo, spec) > 0
+
+
+def kept(root, demo, name, bits):
+    """Return the share of float32's validation ndcg@20 that a method keeps at a width, and its item codes."""
+    spec = spec_of(name, bits=bits)
+    layers, quantizer, _ = tuned(root, demo, spec)
+    full = encoders.create(spec.model, demo).layers(obtain(root, spec.model, demo, quiet).arrays)
+    vectors = demo.tables([np.mean(full, 0)])
+    exact = valid_ndcg(demo, FloatCodes(vectors["item"][0]), lambda _index, users: vectors["user"][0][users])
+    return served_ndcg(demo, quantizer, layers) / exact, quantizer.codes(demo.tables(layers)["item"], "item")
+
+
+@pytest.mark.parametrize("name", [name for name in TRAINED if len(quantizers.REGISTRY[name].bits) > 1])
+def test_more_bits_keep_more_and_eight_bits_all(root, demo, name):
+    widths = sorted(quantizers.REGISTRY[name].bits)
+    shares, codes = zip(*(kept(root, demo, name, bits) for bits in widths), strict=True)
+    assert all(more > fewer - 0.005 for fewer, more in pairwise(shares)), shares
+    assert not isinstance(codes[-1], ScalarCodes) or shares[-1] > 0.995
+
+
 @pytest.mark.parametrize("loss", ["softmax", "bpr"])
 @pytest.mark.parametrize("name", TRAINED)
 def test_every_method_is_tuned_through_the_graph_as_in_its_paper_under_both_losses(root, demo, name, loss):
@@ -72,9 +100,12 @@ def test_every_method_is_tuned_through_the_graph_as_in_its_paper_under_both_loss
     assert result.arrays["model/embeddings"].shape == (demo.n_users + demo.n_items, 16)
 
 
-def test_codes_that_get_worse_while_tuning_are_left_where_they_started(root, demo):
-    spec = spec_of("hqgnn", bits=8, lr=1.0, steps=20)
-    layers, quantizer, result = tuned(root, demo, spec)
+def test_codes_that_get_worse_while_tuning_are_left_where_they_started(root, demo, monkeypatch):
+    spec = spec_of("hqgnn", bits=8, lr=0.9, steps=20)
+    falling = iter([0.2, 0.1])
+    with monkeypatch.context() as patch:
+        patch.setattr(tuning, "served_ndcg", lambda *_: next(falling))
+        layers, quantizer, result = tuned(root, demo, spec)
     assert result.meta["best_epoch"] == 0 and len(result.meta["history"]) == 2
     assert served_ndcg(demo, quantizer, layers) == untrained(root, demo, spec)
 
@@ -149,20 +180,3 @@ def test_a_tuning_that_diverges_stops_with_epoch_and_advice(root, demo, monkeypa
     monkeypatch.setattr(tuning, "distillation", lambda users, *_: users.sum() * np.nan)
     with pytest.raises(FewbitsError, match="loss became nan in epoch 1, step 1 of 100 .*smaller one"):
         tuned(root, demo, spec_of("hqgnn", lr=0.002))
-
-
-def test_distillation_has_the_value_and_gradients_of_plain_torch():
-    import torch
-    from torch.nn import functional
-
-    torch.manual_seed(0)
-    users, items, taught, known = (torch.randn(n, 5) for n in (7, 9, 7, 9))
-    ours, plain = ([x.clone().requires_grad_() for x in (users, items)] for _ in range(2))
-    value = distillation(*ours, taught, known, 0.5)
-    logits = functional.normalize(plain[0], dim=1) @ plain[1].T / 0.5
-    expected = functional.cross_entropy(logits, (taught @ known.T / 0.5).softmax(1))
-    (2 * value).backward()
-    (2 * expected).backward()
-    torch.testing.assert_close(value, expected)
-    for a, b in zip(ours, plain, strict=True):
-        torch.testing.assert_close(a.grad, b.grad, atol=1e-6, rtol=1e-4)

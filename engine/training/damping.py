@@ -1,0 +1,30 @@
+"""How much of the item vectors' lengths is kept: chosen on validation once a model is trained (ours).
+
+A loss on cosines learns directions. The lengths that come out of it grow with popularity, and serving by inner product
+counts them: by how much is right depends on the data. Item vectors are therefore divided by ‖z_i‖^p. The p is the
+smallest that is no worse on validation than the best by more than one standard error of the difference, so that where
+validation can't tell, nothing is changed.
+
+On Gowalla it takes 0.2 to 0.3 and gives 1.5 % more recall@20 on test; on ML-1M and ML-100K it takes 0.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from engine.encoders.base import length_factors
+from engine.training.validation import pooled_ndcgs
+
+CHOICES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+
+
+def chosen(split: Any, pooled: np.ndarray) -> float:
+    """Return the damping for the pooled vectors of a trained model, float32 [U+I, d]; 0 where nothing is held out."""
+    users, items = pooled[: split.n_users], pooled[split.n_users :]
+    found = np.stack([pooled_ndcgs(split, users, items * length_factors(items, p)) for p in CHOICES])
+    if not found.size:
+        return 0.0
+    best = found[found.mean(1).argmax()]
+    behind = best - found
+    error = behind.std(1) / np.sqrt(found.shape[1])
+    return CHOICES[int(np.argmax(behind.mean(1) <= error))]

@@ -1,0 +1,64 @@
+"""How much memory a training takes: an upper estimate, said and checked before it begins.
+
+Counted in tables of float32 [U+I, d], of which the parameters are one, and in bytes an interaction, on top of the
+libraries; what was in memory before (the split, the program) is not counted. On a GPU the tables lie there, and the
+estimate is too high.
+"""
+
+from engine.encoders.graph import BLOCK
+from engine.errors import FewbitsError
+from engine.measure.machine import memory_left
+from engine.spec import ModelSpec
+from engine.training.fused import CHUNK
+from engine.training.rules import BATCHES, NEGATIVES, STEPS
+
+KEPT = 4
+"""Tables from the first step to the last: parameters, Adam's two moments, the best epoch's."""
+STEP = 3
+"""… while a step is taken: the pooled vectors, their gradient and that of the parameters."""
+VALIDATION = 3
+"""… while an epoch is validated: the sum of the layers, one layer and the next."""
+NGCF = 9
+"""… that torch keeps of each of NGCF's layers until the backward pass."""
+GRAPH_NODE, GRAPH_EDGE = 12, 8
+"""Bytes of the graph: row bounds and roots; a neighbour and its weight, of which an interaction has two."""
+BUILDING, EPOCH, BPR = 40, 28, 8
+"""Bytes an interaction: on top while the graph is built; of an epoch's order of samples; of BPR's look-up keys."""
+LIBRARIES = 448 << 20
+"""What the first training of a process loads and compiles: torch, numba's compiler, our kernels."""
+
+
+def needed(spec: ModelSpec, n_users: int, n_items: int, interactions: int) -> int:
+    """Return the bytes that training takes at its peak, an upper estimate.
+
+    Parameters
+    ----------
+    interactions : those of the training lists.
+    """
+    nodes, interactions = int(n_users) + int(n_items), int(interactions)
+    table = 4 * nodes * spec.dim
+    scratch = 4 * nodes * -(-spec.dim // BLOCK) * BLOCK if spec.layers else 0  # two tables of bfloat16
+    graph = GRAPH_NODE * nodes + 2 * GRAPH_EDGE * interactions if spec.layers else 0
+    building = BUILDING * interactions if spec.layers else 0
+    layers = NGCF * spec.layers if spec.encoder == "ngcf" else 0
+    most = max(STEP + layers, VALIDATION)
+    training = (KEPT + most) * table + scratch + (EPOCH + BPR * (spec.loss == "bpr")) * interactions
+    return LIBRARIES + graph + max(building, training + _samples(spec, interactions))
+
+
+def _samples(spec: ModelSpec, interactions: int) -> int:
+    """Return the bytes of a step's rows and logits, both several times."""
+    batch = spec.batch or min(max(interactions // STEPS, BATCHES[0]), BATCHES[1])
+    negatives = spec.negatives or NEGATIVES[1]
+    return 4 * 8 * (2 * batch + negatives) * spec.dim + 4 * 4 * CHUNK * negatives
+
+
+def check(spec: ModelSpec, n_users: int, n_items: int, interactions: int) -> None:
+    """Raise a FewbitsError where a training would take more memory than there is."""
+    wanted, free = needed(spec, n_users, n_items, interactions), memory_left()
+    if wanted > free:
+        raise FewbitsError(
+            f"training {spec.encoder} with {spec.dim} dimensions on {interactions:,} interactions takes up to "
+            f"{wanted / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB are free: close other programs or choose fewer "
+            "dimensions"
+        )

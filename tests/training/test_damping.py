@@ -1,0 +1,72 @@
+"""How much of the item vectors' lengths is kept: by validation, and only where it can tell."""
+
+import numpy as np
+import pytest
+import torch
+
+from engine import encoders
+from engine.data.split import load_split
+from engine.encoders.base import damped
+from engine.spec import ModelSpec
+from engine.training import damping
+from engine.training.trainer import train
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    return load_split("demo", tmp_path_factory.mktemp("damping"))
+
+
+@pytest.fixture(scope="module")
+def model(demo):
+    spec = ModelSpec(dim=16, layers=1, epochs=4, negatives=256)
+    return encoders.create(spec, demo), train(spec, demo, lambda **_: None).arrays
+
+
+def with_lengths(model, demo, power):
+    """Return the model's vectors with item lengths that grow with popularity, to a power."""
+    encoder, arrays = model
+    pooled = encoder.plain_pooled(arrays)
+    pooled /= np.linalg.norm(pooled, axis=1, keepdims=True)
+    counts = np.bincount(demo.train.items, minlength=demo.n_items) + 1
+    pooled[demo.n_users :] *= counts[:, None].astype(np.float32) ** np.float32(power)
+    return pooled
+
+
+def test_lengths_that_drown_everything_are_damped_and_useful_ones_are_left(model, demo):
+    assert damping.chosen(demo, with_lengths(model, demo, 1.5)) >= 0.3
+    useful = with_lengths(model, demo, 0.0)
+    assert damping.chosen(demo, useful) == 0.0, "all lengths are 1: nothing can be told"
+
+
+def test_the_smallest_damping_that_cannot_be_told_from_the_best_is_taken(demo, monkeypatch):
+    ours = {p: np.full(400, 0.2 + p / 100, np.float32) for p in damping.CHOICES}
+    noise = np.random.default_rng(0).standard_normal(400).astype(np.float32)
+    ours[0.0] = ours[0.0] - 0.1  # clearly behind
+    ours[0.2] = ours[0.5] + 0.02 * noise - 0.02 * noise.mean() - np.float32(0.0005)  # behind by half an error
+    found = iter(ours.values())
+    monkeypatch.setattr(damping, "pooled_ndcgs", lambda *_: next(found))
+    assert damping.chosen(demo, np.ones((demo.n_users + demo.n_items, 2), np.float32)) == 0.2
+
+
+def test_nothing_is_damped_where_nothing_is_held_out(demo, monkeypatch):
+    monkeypatch.setattr(damping, "pooled_ndcgs", lambda *_: np.zeros(0, np.float32))
+    assert damping.chosen(demo, np.ones((5, 2), np.float32)) == 0.0
+
+
+def test_layers_are_served_with_item_lengths_to_a_power_and_directions_as_they_were(model, demo):
+    encoder, arrays = model
+    plain = encoder.plain_layers(arrays)
+    served = encoder.layers({**arrays, "damping": np.array([0.25], np.float32)})
+    before, after = np.mean(plain, 0), np.mean(served, 0)
+    np.testing.assert_array_equal(served[1][: demo.n_users], plain[1][: demo.n_users])
+    lengths = np.linalg.norm(before[demo.n_users :], axis=1)
+    np.testing.assert_allclose(np.linalg.norm(after[demo.n_users :], axis=1), lengths**0.75, rtol=1e-5)
+    tensors = damped([torch.from_numpy(x) for x in plain], demo.n_users, 0.25)
+    for ours, theirs in zip(served, tensors, strict=True):
+        np.testing.assert_allclose(ours, theirs.numpy(), rtol=1e-4, atol=1e-7)
+
+
+def test_bpr_learns_the_lengths_itself_and_is_served_as_it_is(demo):
+    arrays = train(ModelSpec(dim=8, layers=1, epochs=1, loss="bpr"), demo, lambda **_: None).arrays
+    assert "damping" not in arrays

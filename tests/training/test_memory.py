@@ -1,0 +1,55 @@
+"""How much memory training takes, said before it begins."""
+
+import numpy as np
+import pytest
+
+from engine.errors import FewbitsError
+from engine.measure import growth
+from engine.spec import ModelSpec
+from engine.training import memory
+
+
+def test_the_estimate_is_above_what_training_took_and_not_far():
+    growth._run(growth.world(2_000))  # libraries and compiled code are there already
+    data = growth.world(200_000)
+    growth._trim()
+    with growth._watched() as watch:
+        growth._run(data)
+    estimate = memory.needed(ModelSpec(), data.n_users, data.n_items, len(data.train.items)) - memory.LIBRARIES
+    assert watch["peak"] < estimate < 1.5 * watch["peak"]
+
+
+def test_it_grows_with_every_size_and_in_the_end_in_proportion():
+    small, large = (memory.needed(ModelSpec(), n, n, 100 * n) - memory.LIBRARIES for n in (10**6, 10**7))
+    assert large == pytest.approx(10 * small, rel=0.02)
+    base = memory.needed(ModelSpec(), 10**5, 10**5, 10**6)
+    for more in [(2 * 10**5, 10**5, 10**6), (10**5, 2 * 10**5, 10**6), (10**5, 10**5, 2 * 10**6)]:
+        assert memory.needed(ModelSpec(), *more) > base
+
+
+@pytest.mark.parametrize(
+    ("less", "more"),
+    [
+        ({"dim": 32}, {"dim": 64}), ({"encoder": "mf"}, {"encoder": "lightgcn"}),
+        ({"encoder": "lightgcn"}, {"encoder": "ngcf"}), ({"encoder": "popularity"}, {"encoder": "mf"}),
+        ({"loss": "softmax"}, {"loss": "bpr"}),
+    ],
+)  # fmt: skip
+def test_a_larger_model_takes_more(less, more):
+    sizes = [memory.needed(ModelSpec(**each), 10**5, 10**5, 10**7) for each in (less, more)]
+    assert sizes[0] < sizes[1]
+
+
+def test_a_training_that_cannot_fit_is_refused_in_a_sentence(monkeypatch):
+    monkeypatch.setattr(memory, "memory_left", lambda: 10**9)
+    with pytest.raises(FewbitsError, match=r"1,000,000,000 interactions .* GB of memory, 1\.0 GB are free"):
+        memory.check(ModelSpec(), 10**7, 10**7, 10**9)
+    memory.check(ModelSpec(), 10**4, 10**4, 10**5)
+
+
+def test_sizes_may_be_numpys():
+    """A product of int32 would overflow and let everything fit."""
+    n = np.int32(3 * 10**6)
+    assert memory.needed(ModelSpec(dim=512), n, n, np.int32(10**8)) == memory.needed(
+        ModelSpec(dim=512), int(n), int(n), 10**8
+    )
