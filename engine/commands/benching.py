@@ -1,8 +1,7 @@
-"""The command that measures our kernels beside other libraries' on random codes: bench kernels."""
+"""Commands that measure ourselves: the group, and our kernels beside other libraries' on random codes (kernels)."""
 
 import json
-import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,8 @@ import click
 
 from engine.commands.parsing import integers
 from engine.commands.running import ROOT
+from engine.commands.tables import Column, Row, table, wrapped
+from engine.commands.training import train
 from engine.measure.machine import cores
 from engine.service.supervisor import say
 from engine.service.token import exclusive
@@ -17,16 +18,13 @@ from engine.spec import LATENCY_K
 from engine.store.files import disk_errors
 from engine.store.folders import runs_root
 
-WIDTH = 120
-"""Columns of a terminal that the text fits."""
-Row = dict[str, Any]
-Column = tuple[str, int, Callable[[Row], str]]
-"""Title, width (texts are aligned left where it is negative) and the text of a row."""
-
 
 @click.group(epilog="Example:  python -m engine bench kernels --items 41000,1000000 --peers")
 def bench() -> None:
-    """Measure the searches themselves, without a data set."""
+    """Measure our kernels and our training themselves."""
+
+
+bench.add_command(train)
 
 
 @bench.command(epilog="Example:  python -m engine bench kernels --items 41000,1000000 --peers --threads 1,2")
@@ -59,11 +57,11 @@ def report(result: dict[str, Any]) -> Iterator[str]:
         rows = [row for row in result["rows"] if row["items"] == items]
         head = f"{items:,} items, {result['dim']} dimensions, top {result['k']}"
         yield f"\n{head}: one query on one thread, median of single queries"
-        yield from _table([row for row in rows if row["batch"] == 1], [*_COLUMNS, *_BANDWIDTH])
+        yield from table([row for row in rows if row["batch"] == 1], [*_COLUMNS, *_BANDWIDTH])
         batches = [row for row in rows if row["batch"] > 1]
         for threads, batch in dict.fromkeys((row["threads"], row["batch"]) for row in batches):
             yield f"\n{head}: batches of {batch} on {threads} thread{'s' * (threads > 1)}, time a query"
-            yield from _table(batches, _COLUMNS)
+            yield from table(batches, _COLUMNS)
         if abs(moved := result["clock_moved"][items]) > 0.1:
             yield f"The machine's pace moved by {moved:+.0%} meanwhile: measure again."
     yield "\nµs: half of the queries were faster; ±: half the distance of the quartiles; ratio: ours / the fastest peer"
@@ -72,17 +70,7 @@ def report(result: dict[str, Any]) -> Iterator[str]:
     if not result["peers"]:
         yield "Without peers: --peers measures faiss as well."
     for sentence in result["skipped"]:
-        yield from textwrap.wrap(f"Skipped: {sentence}", WIDTH, subsequent_indent="  ")
-
-
-def _table(rows: Sequence[Row], columns: Sequence[Column]) -> Iterator[str]:
-    yield " ".join(_cell(title, width) for title, width, _ in columns).rstrip()
-    for row in rows:
-        yield " ".join(_cell(text(row), width) for _, width, text in columns).rstrip()
-
-
-def _cell(text: str, width: int) -> str:
-    return text.ljust(-width) if width < 0 else text.rjust(width)
+        yield from wrapped(f"Skipped: {sentence}")
 
 
 def _time(us: float | None) -> str:

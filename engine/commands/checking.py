@@ -11,10 +11,12 @@ from engine.commands.looking import where
 from engine.commands.running import ROOT
 from engine.data import registry
 from engine.errors import FewbitsError
-from engine.measure.machine import machine
+from engine.measure.machine import machine, memory_left
+from engine.spec import ModelSpec
 from engine.store.files import disk_errors
 from engine.store.folders import RUN_ID, RunFolder, runs_root
 from engine.store.status import engine_alive, engine_pid
+from engine.training.memory import needed
 
 
 @click.command(epilog="Example:  python -m engine doctor --verify")
@@ -39,6 +41,19 @@ def _machine() -> Iterator[tuple[bool, str]]:
     yield (
         True,
         "versions: " + ", ".join(f"{name} {known[name]}" for name in ("fewbits", "torch", "numba", "numpy", "duckdb")),
+    )
+    yield True, _memory()
+
+
+def _memory() -> str:
+    """Return what training the default model on the largest known data set takes, and whether it fits."""
+    known = [registry.info(name) for name in registry.names()]
+    takes, title = max((needed(ModelSpec(), s.users, s.items, s.interactions), s.title) for s in known)
+    free = memory_left()
+    fits = "it fits" if takes <= free else "it does not fit: close other programs before, or choose fewer dimensions"
+    return (
+        f"memory: {free / 1e9:.1f} GB free; training on the largest known data set ({title}, the default model) takes "
+        f"up to {takes / 1e9:.1f} GB: {fits}"
     )
 
 
