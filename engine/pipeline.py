@@ -82,7 +82,7 @@ def run(spec: RunSpec, folder: RunFolder, report: Any) -> list[dict[str, Any]]:
         "run_id": folder.run_id, "spec": spec.model_dump(mode="json"), "checkpoint": made.checkpoint.key,
         "tuning": None if made.tuned is None else {"key": made.tuned.key, **{k: made.tuned.meta[k] for k in TUNING}},
         "split": {"key": split_key, **describe(split)}, "machine": machine(), "timings": timings,
-        "checkpoint_reused": made.checkpoint.reused, "notes": [*split.notes, *_notes(split), *notes],
+        "checkpoint_reused": made.checkpoint.reused, "notes": [*split.notes, *_notes(split, made), *notes],
         "measurements": rows, "started_ns": started_ns, "finished_ns": time.time_ns(),
     })  # fmt: skip
     return rows
@@ -165,13 +165,17 @@ def _measure(
     return rows, doubts(samples)
 
 
-def _notes(split: Split) -> list[str]:
-    short = [k for k in KS if k > split.n_items]
-    return (
-        [f"lists of {', '.join(map(str, short))} were not measured: the catalogue has {split.n_items} items"]
-        if short
-        else []
-    )
+def _notes(split: Split, made: Made) -> list[str]:
+    """Return what a person should know of this run beside its numbers."""
+    notes, short = [], [k for k in KS if k > split.n_items]
+    if short:
+        lengths = ", ".join(map(str, short))
+        notes.append(f"lists of {lengths} were not measured: the catalogue has {split.n_items} items")
+    if damping := float(made.checkpoint.arrays.get("damping", [0.0])[0]):
+        notes.append(
+            f"the model's item vectors are divided by their length to the power {damping:.1f}, as validation chose"
+        )
+    return notes
 
 
 class _Stopwatch:

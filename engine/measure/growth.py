@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import psutil
@@ -26,10 +25,9 @@ from engine.data.split import VALID_USERS, Split
 from engine.measure.machine import memory_left
 from engine.measure.threads import using
 from engine.spec import ModelSpec
-from engine.training import trainer
 from engine.training.memory import LIBRARIES, needed
 from engine.training.rules import settled
-from engine.training.trainer import ModelSteps
+from engine.training.trainer import ModelSteps, train
 
 SIZES = (1_000_000, 3_000_000, 10_000_000, 30_000_000)
 PER_USER, EXPONENT = 30, 0.8
@@ -126,10 +124,9 @@ class _Few(ModelSteps):
 def _run(split: Split) -> dict[str, float]:
     """Train the default model for a few steps of EPOCHS epochs; return step_s and valid_s."""
     ends: list[float] = []
-    few = mock.patch.object(trainer, "ModelSteps", _Few)  # all else is the real training: so is its memory
-    with few, tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:  # all but the number of steps is the real training: so is its memory
         spec = ModelSpec(epochs=EPOCHS)
-        trainer.train(spec, split, lambda **_: ends.append(time.perf_counter()), Path(folder) / "resume")
+        train(spec, split, lambda **_: ends.append(time.perf_counter()), Path(folder) / "resume", _Few)
     last = np.diff(ends[-STEPS - 1 : -1])  # the last epoch's, without the time to its first and from its last
     return {"step_s": float(np.median(last)), "valid_s": _Few.valid_s}
 

@@ -20,10 +20,12 @@ from engine.training.rules import settled
 from engine.training.validation import pooled_ndcgs
 
 
-def train(spec: ModelSpec, split: Any, report: Report, resume: Path | None = None) -> Trained:
+def train(
+    spec: ModelSpec, split: Any, report: Report, resume: Path | None = None, kind: "type[ModelSteps] | None" = None
+) -> Trained:
     """Train the model of a specification on a split and return its best epoch by validation ndcg@20.
 
-    ``report`` and ``resume`` are those of `loop.run`.
+    ``report`` and ``resume`` are those of `loop.run`; ``kind`` is how steps are taken, `ModelSteps` by default.
 
     Raises
     ------
@@ -38,7 +40,7 @@ def train(spec: ModelSpec, split: Any, report: Report, resume: Path | None = Non
     encoder, rng = encoders.create(spec, split), np.random.default_rng([spec.seed, 0])
     if not encoder.trained:
         return Trained(encoder.start(rng), 0.0, 0)
-    steps = ModelSteps(spec, split, encoder, encoder.start(rng))
+    steps = (kind or ModelSteps)(spec, split, encoder, encoder.start(rng))
     trained = loop.run(steps, spec.epochs, spec.patience, report, resume)
     if steps.loss.on_directions:
         share = damping.chosen(split, encoder.plain_pooled(trained.arrays))
