@@ -5,6 +5,7 @@ Read top to bottom: `train` sets it up, `ModelSteps` is one gradient step. Early
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ from engine.training.validation import pooled_ndcgs
 def train(
     spec: ModelSpec, split: Any, report: Report, resume: Path | None = None, kind: "type[ModelSteps] | None" = None
 ) -> Trained:
-    """Train the model of a specification on a split and return its best epoch by validation ndcg@20.
+    """Train the model of a specification on a split and return its best epoch by validation ndcg@20, or the last one
+    where it was trained to the end of the cosine and validation can't tell the two apart.
 
     ``report`` and ``resume`` are those of `loop.run`; ``kind`` is how steps are taken, `ModelSteps` by default.
 
@@ -42,10 +44,24 @@ def train(
         return Trained(encoder.start(rng), 0.0, 0)
     steps = (kind or ModelSteps)(spec, split, encoder, encoder.start(rng))
     trained = loop.run(steps, spec.epochs, spec.patience, report, resume)
+    if spec.schedule == "cosine" and trained.best_epoch < len(trained.history) == spec.epochs:
+        trained = _last_unless_worse(steps, trained)
     if steps.loss.on_directions:
         share = damping.chosen(split, encoder.plain_pooled(trained.arrays))
         trained.arrays["damping"] = np.array([share], np.float32)
     return trained
+
+
+def _last_unless_worse(steps: "ModelSteps", trained: Trained) -> Trained:
+    """Return the last epoch where validation can't tell it from the best (one standard error), else the best.
+
+    The learning rate has fallen to 0 by then: of two that look alike the last has the less noise.
+    """
+    last = steps.arrays()
+    behind = steps.validated(trained.arrays) - steps.validated(last)
+    if behind.mean() > behind.std() / np.sqrt(max(len(behind), 1)):
+        return trained
+    return replace(trained, arrays=last, best_epoch=len(trained.history))
 
 
 class ModelSteps(loop.Steps):
@@ -75,9 +91,13 @@ class ModelSteps(loop.Steps):
         return self.descend(loss, progress)
 
     def metric(self) -> float:
-        pooled = self.encoder.plain_pooled(self.values())
-        found = pooled_ndcgs(self.split, pooled[: self.split.n_users], pooled[self.split.n_users :])
+        found = self.validated(self.values())
         return float(found.mean()) if len(found) else 0.0
+
+    def validated(self, arrays: dict[str, np.ndarray]) -> np.ndarray:
+        """Return the ndcg@20 of each user with a validation item, float32, under a model's arrays."""
+        pooled = self.encoder.plain_pooled(arrays)
+        return pooled_ndcgs(self.split, pooled[: self.split.n_users], pooled[self.split.n_users :])
 
     def place(self, name: str, row: int) -> str:
         if name != "embeddings":

@@ -15,7 +15,7 @@ from engine.training import sampling
 from engine.training.checkpoints import obtain
 from engine.training.losses import create as create_loss
 from engine.training.rules import settled
-from engine.training.trainer import train
+from engine.training.trainer import ModelSteps, train
 
 SMALL = {"dim": 16, "layers": 2, "epochs": 20, "batch": 256, "negatives": 32, "patience": 20}
 
@@ -75,6 +75,29 @@ def test_the_best_epoch_by_validation_is_kept_not_the_last(blocks, monkeypatch):
     trained = train(ModelSpec(**{**SMALL, "epochs": 6, "patience": 3}), blocks, quiet)
     assert trained.best_epoch == 2
     assert len(trained.history) == 5, "three epochs without a better one end the training"
+
+
+@pytest.mark.parametrize(("behind", "kept"), [(0.001, 3), (0.1, 2)])
+def test_the_last_epoch_of_the_cosine_is_kept_where_validation_cannot_tell_it_from_the_best(
+    blocks, monkeypatch, behind, kept
+):
+    metrics, noise = iter([0.1, 0.3, 0.3 - behind]), np.random.default_rng(0).standard_normal(400)
+    found = iter([0.3 + 0.1 * (noise - noise.mean()), np.full(400, 0.3 - behind)])  # one standard error is 0.005
+    monkeypatch.setattr(ModelSteps, "metric", lambda _: next(metrics))
+    monkeypatch.setattr(ModelSteps, "validated", lambda *_: next(found))
+    trained = train(ModelSpec(**{**SMALL, "epochs": 3, "patience": 3}), blocks, quiet)
+    assert trained.best_epoch == kept
+    other = train_at(blocks, monkeypatch, 3 if kept == 2 else 2)
+    assert not np.array_equal(trained.arrays["embeddings"], other)
+
+
+def train_at(data, monkeypatch, best):
+    """Return the embeddings of the same training where an epoch is clearly the best."""
+    metrics = iter([0.1, 0.5 if best == 2 else 0.1, 0.5 if best == 3 else 0.1])
+    monkeypatch.setattr(ModelSteps, "metric", lambda _: next(metrics))
+    values = iter([np.full(400, 0.5), np.full(400, 0.1)])
+    monkeypatch.setattr(ModelSteps, "validated", lambda *_: next(values))
+    return train(ModelSpec(**{**SMALL, "epochs": 3, "patience": 3}), data, quiet).arrays["embeddings"]
 
 
 def test_progress_is_reported_with_epoch_loss_and_metric(blocks):
