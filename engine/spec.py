@@ -48,7 +48,7 @@ class ModelSpec(Strict):
     ``epochs`` is the most, early stopping on the validation ndcg@20 may end sooner. ``schedule`` is that of the
     learning rate: from ``lr`` down to 0 over all epochs along half a cosine, or constant. ``epochs``, ``batch``,
     ``negatives`` or ``temperature`` of 0 mean: by the rules of ``engine.training.rules``, from the data's size and
-    density.
+    density. ``damping``: whether item lengths are shortened as `engine.training.damping` says.
     """
 
     encoder: str = "lightgcn"
@@ -64,6 +64,7 @@ class ModelSpec(Strict):
     negatives: int = Field(0, ge=0, le=65536)
     l2: float = Field(0.0, ge=0, le=10)
     patience: int = Field(5, ge=1, le=10_000)
+    damping: Literal["none", "validation"] = "none"
 
     @model_validator(mode="before")
     @classmethod

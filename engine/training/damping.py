@@ -1,11 +1,13 @@
-"""How much of the item vectors' lengths is kept: chosen on validation once a model is trained (ours).
+"""How much of the item vectors' lengths is kept: chosen on validation once a model is trained (ours, not the default).
 
 A loss on cosines learns directions. The lengths that come out of it grow with popularity, and serving by inner product
 counts them: by how much is right depends on the data. Item vectors are therefore divided by ‖z_i‖^p. The p is the
 smallest that is no worse on validation than the best by more than one standard error of the difference, so that where
 validation can't tell, nothing is changed.
 
-On Gowalla it takes 0.2 to 0.3 and gives 1.5 % more recall@20 on test; on ML-1M and ML-100K it takes 0.
+It helps float32 and harms few bits, whose directions are coarse and whose lengths are not: Gowalla, seed 0, a quarter
+of the users, recall@20 with p = 0 / 0.2 / 0.4: float32 0.184 / 0.187 / 0.186, ITQ with float32 users 0.163 / 0.162 /
+0.156, sign with coded users 0.132 / 0.127 / 0.119. On ML-1M and ML-100K it takes 0.
 """
 
 from typing import Any

@@ -46,7 +46,7 @@ def train(
     trained = loop.run(steps, spec.epochs, spec.patience, report, resume)
     if spec.schedule == "cosine" and trained.best_epoch < len(trained.history) == spec.epochs:
         trained = _last_unless_worse(steps, trained)
-    if steps.loss.on_directions:
+    if spec.damping == "validation" and steps.loss.on_directions:
         share = damping.chosen(split, encoder.plain_pooled(trained.arrays))
         trained.arrays["damping"] = np.array([share], np.float32)
     return trained
