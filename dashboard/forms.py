@@ -33,8 +33,8 @@ TRAINING = {
         "Softmax only: items drawn as negatives in each step; 0: a third of the items, 256 to 2,048.",
     ),
     "damping": (
-        "Item lengths",
-        "Softmax only. Validation: item vectors are shortened as far as validation asks; more recall at float32 on "
+        "Shorten item vectors",
+        "Softmax only. Validation: as far as validation asks; more recall at float32 on "
         "sparse data, less at 1 and 2 bits.",
     ),
     "l2": ("L2 weight", "BPR only: pulls vectors towards zero."),
@@ -142,6 +142,7 @@ def training() -> dict[str, Any]:
     """Return the training settings, one value each; ranges and choices are those of ModelSpec."""
     settings: dict[str, Any] = {}
     with st.expander("Training settings", icon=":material/tune:"):
+        st.caption("Epochs, batch, temperature and negatives of 0 are chosen by the data's size and density.")
         columns = st.columns(3)
         for place, name in enumerate(f for f in ModelSpec.model_fields if f not in COMBINED):
             with columns[place % 3]:
