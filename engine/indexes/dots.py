@@ -16,11 +16,13 @@ from engine.indexes.simd import (
     I64,
     ITEMS,
     LANES,
+    LINE,
     accumulate,
     call,
     kernel,
     load,
     splat,
+    stream,
     sums,
     vector,
 )  # fmt: skip
@@ -40,7 +42,8 @@ def _dots(bits: int) -> Any:
         totals = [sums(builder, planes, I32, lanes) for _ in range(parts)]
         with cgutils.for_range(builder, count) as loop:
             start = builder.add(at, builder.mul(loop.index, I64(4 * ITEMS)))
-            rows = [load(builder, codes, builder.add(start, I64(LANES * i)), I32, lanes) for i in range(parts)]
+            offsets = [(LANES * i, builder.add(start, I64(LANES * i))) for i in range(parts)]
+            rows = [stream(builder, codes, offset, I32, lanes, i % LINE == 0) for i, offset in offsets]
             for plane in range(planes):
                 place = builder.add(builder.mul(loop.index, I64(4 * planes)), I64(4 * plane))
                 four = load(builder, query, place, I32)

@@ -13,7 +13,7 @@ from engine.errors import FewbitsError
 from engine.indexes.base import Index, checked_seed, item_order, own_codes, stored_order
 from engine.indexes.half import widen
 from engine.indexes.packed import Form, Packed, plain, resident
-from engine.indexes.simd import ITEMS, above, lowest
+from engine.indexes.simd import ITEMS, LINE, above, ask, lowest
 from engine.indexes.topk import begin, excluded_positions, finish, push, visible
 
 NO_STEPS = np.empty(0, np.float32)
@@ -130,8 +130,11 @@ def _scan(start, stop, query, rows, found, hidden, cursors, b, end, ids, scores)
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
 def dots(query: np.ndarray, rows: np.ndarray, buffer: np.ndarray) -> None:
     """Write the inner products of one query [D] with rows [m, D]."""
+    size = len(query) * rows.itemsize
     for i in range(len(rows)):
         row = rows[i]
+        for byte in range(0, size, LINE):
+            ask(rows, i * size + byte)
         total = np.float32(0)
         for j in range(len(query)):
             total += query[j] * widen(row[j])

@@ -5,7 +5,7 @@ from typing import Any
 from numba.core import cgutils
 
 from engine.indexes.bounds import bounding
-from engine.indexes.simd import I8, I64, ITEMS, accumulate, call, kernel, load, splat, sums
+from engine.indexes.simd import I8, I64, ITEMS, accumulate, call, kernel, load, splat, stream, sums
 
 MOST_COUNTED = 31
 """Bytes of a row whose differing bits surely fit 8 bits."""
@@ -14,7 +14,7 @@ MOST_COUNTED = 31
 def _differing(builder: Any, codes: Any, at: Any, count: Any, query: Any) -> list[Any]:
     total = sums(builder, 1, I8, ITEMS)[0]
     with cgutils.for_range(builder, count) as loop:
-        row = load(builder, codes, builder.add(at, builder.mul(loop.index, I64(ITEMS))), I8, ITEMS)
+        row = stream(builder, codes, builder.add(at, builder.mul(loop.index, I64(ITEMS))), I8, ITEMS)
         byte = splat(builder, load(builder, query, loop.index, I8), ITEMS)
         different = builder.xor(row, byte)
         accumulate(builder, total, call(builder, f"llvm.ctpop.v{ITEMS}i8", different.type, different))

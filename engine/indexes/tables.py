@@ -19,10 +19,12 @@ from engine.indexes.simd import (
     I64,
     ITEMS,
     LANES,
+    LINE,
     accumulate,
     call,
     kernel,
     load,
+    stream,
     sums,
     vector,
 )  # fmt: skip
@@ -65,7 +67,7 @@ def _nibbles(builder: Any, codes: Any, at: Any, count: Any, query: Any) -> list[
             tables.append(builder.shuffle_vector(table, vector(I8, 32), order))
         start = builder.add(at, builder.mul(loop.index, I64(ITEMS)))
         for i in range(parts):
-            row = load(builder, codes, builder.add(start, I64(LANES * i)), I8, LANES)
+            row = stream(builder, codes, builder.add(start, I64(LANES * i)), I8, LANES, LANES * i % LINE == 0)
             upper = builder.lshr(builder.bitcast(row, words), vector(I16, LANES // 2, 4))
             both = (row, builder.bitcast(upper, bytes_))
             found = [
@@ -80,7 +82,7 @@ def _bytes(builder: Any, codes: Any, at: Any, count: Any, query: Any) -> list[An
     totals = sums(builder, 2, I16, ITEMS // 2)
     kind, name = ir.VectorType(I8, ITEMS), "llvm.x86.avx512.vpermi2var.qi.512"
     with cgutils.for_range(builder, count) as loop:
-        row = load(builder, codes, builder.add(at, builder.mul(loop.index, I64(ITEMS))), I8, ITEMS)
+        row = stream(builder, codes, builder.add(at, builder.mul(loop.index, I64(ITEMS))), I8, ITEMS)
         place = builder.mul(loop.index, I64(256))
         table = [load(builder, query, builder.add(place, I64(64 * i)), I8, ITEMS) for i in range(4)]
         low = call(builder, name, kind, table[0], row, table[1])
