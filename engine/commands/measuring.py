@@ -33,9 +33,17 @@ def done(root: Path, run_id: str) -> RunFolder:
 
 @click.command(epilog="Example:  python -m engine measure demo-uniform4-0123456789ab")
 @click.argument("run_id")
+@click.option(
+    "--rounds",
+    type=click.IntRange(6, 1000),
+    default=6,
+    show_default=True,
+    metavar="N",
+    help="Rounds through all searches; a half to one second each. Many, such as 100, where others use the machine too.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list: metric, query_bits, then, now, change …")
 @ROOT
-def measure(run_id: str, as_json: bool, root: Path | None) -> None:
+def measure(run_id: str, rounds: int, as_json: bool, root: Path | None) -> None:
     """Time a finished run's searches again and print old and new side by side; nothing is stored.
 
     The stored index and queries are asked as in the run itself. `run --again` replaces a run's results instead.
@@ -47,7 +55,7 @@ def measure(run_id: str, as_json: bool, root: Path | None) -> None:
     folder = done(runs_root(root), run_id)
     with exclusive(folder.path.parent, say):
         run = finished.load(folder)
-        samples = latency.measure(run.index, run.queries, run.split.seen())
+        samples = latency.measure(run.index, run.queries, run.split.seen(), rounds=rounds)
     now = pd.DataFrame([{"query_bits": bits, **r} for bits, several in samples.items() for r in summarise(several)])
     table = _side_by_side(pd.DataFrame(run.manifest["measurements"]), now)
     if as_json:

@@ -68,7 +68,7 @@ class _Part:
 
 
 def measure(
-    index: Any, queries: Mapping[int, Any], seen: Any, batches: bool = True, seed: int = 0
+    index: Any, queries: Mapping[int, Any], seen: Any, batches: bool = True, seed: int = 0, rounds: int = 0
 ) -> dict[int, list[Samples]]:
     """Return samples for each query precision: one query on one thread, warm and cold, and (``batches``) batches of 64
     on one thread and on all cores where there are several.
@@ -77,20 +77,22 @@ def measure(
     ----------
     queries : query bits → float32 [U, D] or packed, one a user
     seen : ItemLists of the same users, left out of their lists
+    rounds : ROUNDS where 0; more of them take longer, and repeat better where others use the machine as well
     """
+    rounds = rounds or ROUNDS
     settings = [s for bits, packed in queries.items() for s in _settings(bits, packed, seen, batches, seed)]
     with _no_collector():
         for setting in settings:
             _warm_up(index, setting)
-        parts = _all_parts(index, settings)
+        parts = _all_parts(index, settings, rounds)
     fastest = _fastest(parts)
     found: dict[int, list[Samples]] = {bits: [] for bits in queries}
     for number, s in enumerate(settings):
-        own = [parts[number, r] for r in range(ROUNDS)]
+        own = [parts[number, r] for r in range(rounds)]
         times = np.concatenate([p.microseconds for p in own])
-        rounds = np.repeat(np.arange(ROUNDS, dtype=np.int32), [len(p.microseconds) for p in own])
+        of_round = np.repeat(np.arange(rounds, dtype=np.int32), [len(p.microseconds) for p in own])
         drift = max(p.drift(fastest) for p in own)
-        found[s.bits].append(Samples(s.threads, s.batch, times, rounds, drift, s.cold))
+        found[s.bits].append(Samples(s.threads, s.batch, times, of_round, drift, s.cold))
     return found
 
 
@@ -127,9 +129,9 @@ def _warm_up(index: Any, setting: _Setting) -> None:
         previous = median
 
 
-def _all_parts(index: Any, settings: list[_Setting]) -> dict[tuple[int, int], _Part]:
+def _all_parts(index: Any, settings: list[_Setting], rounds: int) -> dict[tuple[int, int], _Part]:
     """Return what each setting gave in each round, (number, round) → part; parts that moved are taken again."""
-    order = [(number, r) for r in range(ROUNDS) for number in range(len(settings))]
+    order = [(number, r) for r in range(rounds) for number in range(len(settings))]
     parts = {at: _part(index, settings[at[0]]) for at in order}
     until = time.perf_counter() + AGAIN_S
     for _ in range(AGAIN):
