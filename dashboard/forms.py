@@ -34,8 +34,8 @@ TRAINING = {
     ),
     "damping": (
         "Shorten item vectors",
-        "Softmax only. Validation: as far as validation asks; more recall at float32 on "
-        "sparse data, less at 1 and 2 bits.",
+        "Softmax only. Validation: by how much validation asks, for float32 and for each quantizer's codes of their "
+        "own; more recall on sparse data.",
     ),
     "l2": ("L2 weight", "BPR only: pulls vectors towards zero."),
 }

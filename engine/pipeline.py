@@ -22,27 +22,40 @@ from engine.store.files import disk_errors
 from engine.store.folders import RunFolder
 from engine.store.lists import LIST_K, read_ids, write_latency, write_lists, write_users
 from engine.store.prepared import describe, save_split
+from engine.training import damping
 from engine.training.checkpoints import LISTS, Checkpoint, obtain
 from engine.training.tuning import tune
+from engine.training.validation import valid_ndcg
 
 TIE_SEED = 20
 """Orders items of equal score, the same for every method, data set and run."""
 TUNING = ("best_epoch", "epochs", "history")
 """What the manifest tells of a tuned quantizer."""
+WHOLE = 16
+"""Bits from which a format keeps directions as they are, and so the lengths that suit float32."""
 DEPTH = max(KS) + 1
 """Places searched: one more than the longest list, so that a tie across its end is seen."""
 
 
 @dataclass(frozen=True, eq=False)
-class Made:
-    """What the model and the quantizer made of a data set, and the folders in the cache that it came from."""
+class Coded:
+    """What a quantizer made of a model."""
 
     items: Codes
     users: Codes
     vectors: np.ndarray  # float32 [U, D], the users as float32 queries
-    layers: list[np.ndarray]  # float32 [U+I, d] each, of the full-precision model
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """The codes of a data set, and the folders in the cache that they came from."""
+
+    coded: Coded
+    layers: list[np.ndarray]  # float32 [U+I, d] each, of the full-precision model as float32 is served
     checkpoint: Checkpoint
     tuned: Checkpoint | None
+    damping: float
+    """The p by which the items' lengths are damped in these codes (`engine.training.damping`)."""
 
 
 def run(spec: RunSpec, folder: RunFolder, report: Any) -> list[dict[str, Any]]:
@@ -66,9 +79,10 @@ def run(spec: RunSpec, folder: RunFolder, report: Any) -> list[dict[str, Any]]:
     reference = _reference(made.checkpoint, made.layers, split, report)
 
     clock.start()
-    index = indexes.build(made.items, TIE_SEED)
+    coded = made.coded
+    index = indexes.build(coded.items, TIE_SEED)
     clock.stop("build_s")
-    queries = {b: made.vectors if b == FLOAT_BITS else index.pack_queries(made.users) for b in spec.query_bits}
+    queries = {b: coded.vectors if b == FLOAT_BITS else index.pack_queries(coded.users) for b in spec.query_bits}
     index, queries = _write_and_read_back(folder, index, queries)
 
     timings = {**clock.seconds, "train_s": float(made.checkpoint.meta["train_s"])}
@@ -96,17 +110,40 @@ def make_codes(spec: RunSpec, root: Path, split: Split, report: Any, clock: "_St
     clock = clock or _Stopwatch()
     checkpoint = obtain(root, spec.model, split, lambda **fields: report("training", **fields))
     report("quantizing", f"checkpoint {checkpoint.key} " + ("reused" if checkpoint.reused else "trained"))
-    exact = layers = encoders.create(spec.model, split).layers(checkpoint.arrays)
-    quantizer, tuned = quantizers.create(spec), None
+    encoder = encoders.create(spec.model, split)
+    exact, quantizer, tuned = encoder.layers(checkpoint.arrays), quantizers.create(spec), None
     if quantizer.trained:
         layers, quantizer, tuned = tune(root, spec, split, checkpoint, lambda **f: report("tuning", **f))
         report("quantizing", f"tuned {tuned.key} " + ("reused" if tuned.reused else "now"))
-    clock.start()
+        clock.start()
+        coded, share = _coded(quantizer, split, layers), damping.share(tuned.arrays, "model/")
+    else:
+        clock.start()
+        forms = damping.forms(checkpoint.arrays)[: 1 if spec.bits >= WHOLE or quantizer.peer else 2]
+        made = [_coded(quantizers.create(spec), split, encoder.layers(arrays)) for arrays in forms]
+        found = [_valid_ndcg(spec, split, coded) for coded in made] if len(made) > 1 else [0.0]
+        best = int(np.argmax(found))
+        coded, share = made[best], damping.share(forms[best])
+    clock.stop("quantize_s")
+    return Made(coded, exact, checkpoint, tuned, share)
+
+
+def _coded(quantizer: Any, split: Split, layers: list[np.ndarray]) -> "Coded":
     tables = split.tables(layers)
     quantizer.fit(tables, split.counts())
     items, users = quantizer.codes(tables["item"], "item"), quantizer.codes(tables["user"], "user")
-    clock.stop("quantize_s")
-    return Made(items, users, quantizer.vectors(tables["user"], "user"), exact, checkpoint, tuned)
+    return Coded(items, users, quantizer.vectors(tables["user"], "user"))
+
+
+def _valid_ndcg(spec: RunSpec, split: Split, coded: "Coded") -> float:
+    """Return the validation ndcg@20 of packed codes, the mean over the query precisions of the run."""
+
+    def queries(bits: int) -> Any:
+        if bits == FLOAT_BITS:
+            return lambda _index, users: coded.vectors[users]
+        return lambda index, users: index.pack_queries(coded.users.rows(users))
+
+    return float(np.mean([valid_ndcg(split, coded.items, queries(bits)) for bits in spec.query_bits]))
 
 
 def _reference(checkpoint: Checkpoint, layers: list[np.ndarray], split: Split, report: Any) -> np.ndarray:
@@ -171,9 +208,10 @@ def _notes(split: Split, made: Made) -> list[str]:
     if short:
         lengths = ", ".join(map(str, short))
         notes.append(f"lists of {lengths} were not measured: the catalogue has {split.n_items} items")
-    if damping := float(made.checkpoint.arrays.get("damping", [0.0])[0]):
+    if share := damping.share(made.checkpoint.arrays):
         notes.append(
-            f"the model's item vectors are divided by their length to the power {damping:.1f}, as validation chose"
+            f"validation prefers the float32 model's item vectors divided by their length to the power {share:.1f}"
+            + ("" if made.damping else ", but these codes with the lengths as learned")
         )
     return notes
 

@@ -64,7 +64,7 @@ class ModelSpec(Strict):
     negatives: int = Field(0, ge=0, le=65536)
     l2: float = Field(0.0, ge=0, le=10)
     patience: int = Field(5, ge=1, le=10_000)
-    damping: Literal["none", "validation"] = "none"
+    damping: Literal["none", "validation"] = "validation"
 
     @model_validator(mode="before")
     @classmethod

@@ -130,4 +130,4 @@ def codes_of(run: Finished, report: Any) -> Codes:
             f"the vectors of {run.folder.run_id} are gone: its model {key} is not in the cache; "
             f"`python -m engine retry {run.folder.run_id}` measures the run anew"
         )
-    return pipeline.make_codes(run.spec, root, run.split, report).items
+    return pipeline.make_codes(run.spec, root, run.split, report).coded.items

@@ -1,15 +1,17 @@
-"""How much of the item vectors' lengths is kept: chosen on validation once a model is trained (ours, not the default).
+"""How much of the item vectors' lengths is kept: validation chooses, for the model and again for each quantizer (ours).
 
 A loss on cosines learns directions. The lengths that come out of it grow with popularity, and serving by inner product
 counts them: by how much is right depends on the data. Item vectors are therefore divided by ‖z_i‖^p. The p is the
 smallest that is no worse on validation than the best by more than one standard error of the difference, so that where
 validation can't tell, nothing is changed.
 
-It helps float32 and harms few bits, whose directions are coarse and whose lengths are not: Gowalla, seed 0, a quarter
+What helps float32 may harm few bits, whose directions are coarse and whose lengths are not: Gowalla, seed 0, a quarter
 of the users, recall@20 with p = 0 / 0.2 / 0.4: float32 0.184 / 0.187 / 0.186, ITQ with float32 users 0.163 / 0.162 /
-0.156, sign with coded users 0.132 / 0.127 / 0.119. On ML-1M and ML-100K it takes 0.
+0.156, sign with coded users 0.132 / 0.127 / 0.119. A quantizer is therefore given both, and keeps what validation
+prefers for its own packed codes. On ML-1M and ML-100K p is 0.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,8 @@ from engine.encoders.base import length_factors
 from engine.training.validation import pooled_ndcgs
 
 CHOICES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+NAME = "damping"
+"""The array, float32 [1], that a model with damped lengths has."""
 
 
 def chosen(split: Any, pooled: np.ndarray) -> float:
@@ -30,3 +34,14 @@ def chosen(split: Any, pooled: np.ndarray) -> float:
     behind = best - found
     error = behind.std(1) / np.sqrt(found.shape[1])
     return CHOICES[int(np.argmax(behind.mean(1) <= error))]
+
+
+def share(arrays: Mapping[str, np.ndarray], prefix: str = "") -> float:
+    """Return the p of a model's arrays."""
+    return float(arrays[prefix + NAME][0]) if prefix + NAME in arrays else 0.0
+
+
+def forms(arrays: Mapping[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
+    """Return a model's arrays as float32 is served and, where that is damped, those with the lengths as learned."""
+    learned = {name: array for name, array in arrays.items() if name != NAME}
+    return [dict(arrays), learned] if share(arrays) else [learned]

@@ -48,7 +48,7 @@ def train(
         trained = _last_unless_worse(steps, trained)
     if spec.damping == "validation" and steps.loss.on_directions:
         share = damping.chosen(split, encoder.plain_pooled(trained.arrays))
-        trained.arrays["damping"] = np.array([share], np.float32)
+        trained.arrays[damping.NAME] = np.array([share], np.float32)
     return trained
 
 

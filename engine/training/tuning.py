@@ -26,7 +26,7 @@ from engine.encoders.base import damped
 from engine.errors import FewbitsError
 from engine.quantizers.trained import Batch, TrainedQuantizer
 from engine.spec import ModelSpec, RunSpec
-from engine.training import loop, losses
+from engine.training import damping, loop, losses
 from engine.training.checkpoints import Checkpoint, cached, digest
 from engine.training.fused import distillation
 from engine.training.loop import Report, Trained
@@ -34,7 +34,7 @@ from engine.training.losses import plain_distillation
 from engine.training.rules import settled
 from engine.training.validation import valid_ndcg
 
-TUNER = 4
+TUNER = 5
 """Raise it whenever the same specification would tune to other codes."""
 STEPS = 100
 """Steps of an epoch of tuning."""
@@ -54,7 +54,7 @@ def tune(root: Path, spec: RunSpec, split: Any, checkpoint: Checkpoint, report: 
     assert isinstance(quantizer, TrainedQuantizer)
     own = spec.model_copy(update={"query_bits": ()}).canonical()  # how it is served changes nothing in what is learned
     about = {"spec": spec.model_dump(mode="json"), "dataset": split.dataset, "checkpoint": checkpoint.key}
-    make = partial(_tuned, spec, split, encoder, quantizer, checkpoint, report)
+    make = partial(_tuned, spec, split, encoder, checkpoint, report)
     key = "tuned-" + digest(f"{TUNER}|{checkpoint.key}|{own}")
     result = cached(root, key, about, make)
     state = {k.removeprefix("quantizer/"): v for k, v in result.arrays.items() if k.startswith("quantizer/")}
@@ -64,29 +64,18 @@ def tune(root: Path, spec: RunSpec, split: Any, checkpoint: Checkpoint, report: 
     return layers, quantizer, result
 
 
-def _tuned(
-    spec: RunSpec, split: Any, encoder: Any, quantizer: Any, checkpoint: Checkpoint, report: Report, resume: Path
-) -> Trained:
-    """Tune from a checkpoint and return the best arrays."""
-    options, model = quantizer.options, spec.model
-    loss = model.loss if options.loss == "model" else options.loss
-    model = settled(model.model_copy(update={"loss": loss}), split)
-    parameters = dict(checkpoint.arrays)
-    if options.start == "scratch":
-        parameters = encoder.start(np.random.default_rng([model.seed, 0]))
-    layers = encoder.layers(parameters)
-    if (turn := quantizer.rotation(split.tables(layers)["item"])) is not None:
-        parameters, layers = _turned(encoder, parameters, layers, turn, options.tune == "vectors")
-    if options.tune == "vectors":
-        parameters = {"pooled": sum(layers[1:], layers[0].copy()) / np.float32(len(layers))}
-    quantizer.start(split.tables(layers), split.counts())
-    teacher = encoder.layers(checkpoint.arrays)
-    teacher = sum(teacher[1:], teacher[0].copy()) / np.float32(len(teacher))
-    quantizer.teach({table: rows[0] for table, rows in split.tables([teacher]).items()})
-    steps = _TuningSteps(model, split, encoder, quantizer, parameters, teacher)
+def _tuned(spec: RunSpec, split: Any, encoder: Any, checkpoint: Checkpoint, report: Report, resume: Path) -> Trained:
+    """Tune from a checkpoint, with damped lengths or not as validation prefers for the codes before they are tuned;
+    return the best arrays.
+    """
+    begun = [_begun(spec, split, encoder, arrays) for arrays in damping.forms(checkpoint.arrays)]
+    metrics = [steps.metric() for steps in begun]
+    before = max(metrics)
+    steps = begun[metrics.index(before)]
+    options = steps.quantizer.options
     if not options.steps:
         return Trained(steps.arrays(), 0.0, 0)
-    start, before = steps.arrays(), steps.metric()
+    start = steps.arrays()
     trained = loop.run(steps, -(-options.steps // STEPS), options.steps, report, resume)
     history = [{"epoch": 0, loop.METRIC: before, "seconds": 0.0}, *trained.history]
     if history[-1][loop.METRIC] >= before:
@@ -94,6 +83,28 @@ def _tuned(
     if trained.history[trained.best_epoch - 1][loop.METRIC] >= before:
         return Trained(trained.arrays, trained.train_s, trained.best_epoch, history)
     return Trained(start, trained.train_s, 0, history)
+
+
+def _begun(spec: RunSpec, split: Any, encoder: Any, arrays: dict[str, np.ndarray]) -> "_TuningSteps":
+    """Return the steps that tune a quantizer which begins at a model's arrays."""
+    quantizer = quantizers.create(spec)
+    assert isinstance(quantizer, TrainedQuantizer)
+    options, model = quantizer.options, spec.model
+    loss = model.loss if options.loss == "model" else options.loss
+    model = settled(model.model_copy(update={"loss": loss}), split)
+    parameters, taught = dict(arrays), encoder.layers(arrays)
+    if options.start == "scratch":
+        parameters = encoder.start(np.random.default_rng([model.seed, 0]))
+    layers = encoder.layers(parameters)
+    if (turn := quantizer.rotation(split.tables(layers)["item"])) is not None:
+        parameters, layers = _turned(encoder, parameters, layers, turn, options.tune == "vectors")
+    if options.tune == "vectors":
+        kept = {name: array for name, array in parameters.items() if name == damping.NAME}
+        parameters = {"pooled": sum(layers[1:], layers[0].copy()) / np.float32(len(layers)), **kept}
+    quantizer.start(split.tables(layers), split.counts())
+    teacher = sum(taught[1:], taught[0].copy()) / np.float32(len(taught))
+    quantizer.teach({table: rows[0] for table, rows in split.tables([teacher]).items()})
+    return _TuningSteps(model, split, encoder, quantizer, parameters, teacher)
 
 
 def _turned(
@@ -123,7 +134,7 @@ class _TuningSteps(loop.Steps):
         teacher: np.ndarray,
     ) -> None:
         state = quantizer.dump()
-        self.damping = {k: v for k, v in parameters.items() if k == "damping"}  # chosen, not learned
+        self.damping = {k: v for k, v in parameters.items() if k == damping.NAME}  # chosen, not learned
         start = {f"model/{k}": v for k, v in parameters.items() if k not in self.damping}
         start |= {f"quantizer/{k}": state[k] for k in state if k in quantizer.learned}
         super().__init__(start, quantizer.rate, True, np.random.default_rng([model.seed, 2]))
@@ -190,7 +201,7 @@ class _TuningSteps(loop.Steps):
         if "pooled" in parameters:
             return [parameters["pooled"]]
         layers = self.encoder.forward(parameters) if self.quantizer.layered else [self.encoder.pooled(parameters)]
-        return damped(layers, self.split.n_users, float(self.damping.get("damping", [0.0])[0]))
+        return damped(layers, self.split.n_users, damping.share(self.damping))
 
     def _distillation(self, scored: tuple[Any, Any, Any], batch: Batch, compared: Callable[..., Any]) -> Any:
         """Return the cross-entropy with the full-precision model over the negatives, of each user once."""

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from engine import encoders
+from engine import encoders, pipeline, quantizers
 from engine.data.split import load_split
 from engine.encoders.base import damped
-from engine.spec import ModelSpec
+from engine.spec import ModelSpec, RunSpec
 from engine.training import damping
+from engine.training.checkpoints import obtain
 from engine.training.trainer import train
 
 
@@ -70,6 +71,33 @@ def test_layers_are_served_with_item_lengths_to_a_power_and_directions_as_they_w
 def test_lengths_are_damped_where_that_is_asked_and_the_loss_leaves_them_free(model, demo):
     assert model[1]["damping"].shape == (1,)
     small = ModelSpec(dim=8, layers=1, epochs=1)
-    for change in ({}, {"loss": "bpr", "damping": "validation"}):
+    for change in ({"damping": "none"}, {"loss": "bpr"}):
         spec = small.model_copy(update=change)
         assert "damping" not in train(spec, demo, lambda **_: None).arrays
+
+
+@pytest.fixture(scope="module")
+def harmful(tmp_path_factory):
+    """A folder whose model of `QUICK` was found to need more damping than any codes can bear."""
+    root = tmp_path_factory.mktemp("harmful")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(damping, "chosen", lambda *_: 6.0)
+        obtain(root, QUICK, load_split("demo", root), lambda **_: None)
+    return root
+
+
+QUICK = ModelSpec(dim=16, layers=1, epochs=2, negatives=256)
+
+
+@pytest.mark.parametrize(
+    ("quantizer", "bits", "options", "damped_by"),
+    [("float32", 32, {}, 6.0), ("uniform", 4, {}, 0.0), ("hqgnn", 4, {"steps": 0}, 0.0), ("dpq", 8, {"steps": 0}, 0.0)],
+)
+def test_codes_keep_the_lengths_that_validation_prefers_for_them(harmful, quantizer, bits, options, damped_by):
+    """6 makes what nobody likes the best for all. float32 has no choice: its lists are what others compare with."""
+    spec = RunSpec(dataset="demo", model=QUICK, quantizer=quantizer, bits=bits, query_bits=(32,), options=options)
+    split = load_split("demo", harmful)
+    made = pipeline.make_codes(quantizers.resolve(spec), harmful, split, lambda *_, **__: None)
+    assert made.damping == damped_by
+    assert f"power {6.0}" in pipeline._notes(split, made)[-1]
+    assert ("lengths as learned" in pipeline._notes(split, made)[-1]) == (damped_by == 0)
