@@ -22,7 +22,7 @@ TRAINING = {
         "Batch (interactions)",
         "Interactions in one step; 0: by the size of the data, about 100 steps an epoch.",
     ),
-    "lr": ("Learning rate", "Step size of Adam."),
+    "lr": ("Learning rate", "Step size of Adam; 0: 0.2 over the epochs, between 0.005 and 0.02."),
     "schedule": ("Learning rate over time", "Cosine: falls from the learning rate to 0 over all epochs."),
     "temperature": (
         "Temperature",
@@ -30,7 +30,7 @@ TRAINING = {
     ),
     "negatives": (
         "Negatives",
-        "Softmax only: items drawn as negatives in each step; 0: a third of the items, 256 to 2,048.",
+        "Softmax only: items drawn as negatives in each step; 0: a third of the items, 256 to 1,024.",
     ),
     "damping": (
         "Shorten item vectors",
