@@ -13,10 +13,10 @@ from engine.store.scaling import Request
 COLUMNS = ("latency_p50_us", "latency_p95_us", "latency_p99_us", "latency_cold_p50_us", "index_bytes", "bytes_per_item")
 
 
-def choose(scaled: pd.DataFrame, **look: Any) -> int | None:
+def choose(scaled: pd.DataFrame, key: str = "t_items", **look: Any) -> int | None:
     """Draw the choice of a catalogue size; None stands for the data set's own."""
     return st.selectbox(
-        "At my catalogue size", [None, *sizes.offered(scaled)], key="t_items", format_func=_title, width=300,
+        "At my catalogue size", [None, *sizes.offered(scaled)], key=key, format_func=_title, width=300,
         help="Latency and memory measured with so many items: a run's codes are repeated in fresh random orders, "
         "indexed and searched for real. Nothing is extrapolated. Quality stays that of the data set.", **look,
     )  # fmt: skip

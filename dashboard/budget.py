@@ -1,0 +1,142 @@
+"""Which configuration to ship under a budget, without streamlit: who meets it, who is best, who cannot be told apart.
+
+A configuration is what is served: data set, model, quantizer, bits, options and how users are searched. Seeds are
+repetitions of it: quality is their mean, costs are their median.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from engine.errors import FewbitsError
+from engine.frontier import bootstrap_means
+
+KEYS = ["dataset", "encoder", "dim", "layers", "loss", "quantizer", "bits", "options", "query_bits", "index"]
+"""What the points of one configuration have in common."""
+PREFERENCES = {"quality": "Best lists", "index_bytes": "Least memory", "latency": "Fastest search"}
+SAME_COST = 0.02
+"""Two costs that differ by less than this share count as equal: such differences do not decide what is shipped."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What is asked for; None: no such limit."""
+
+    quality: str  # a column, such as recall@20
+    keep: float | None = None  # least share of what float32 reaches
+    latency: str = "latency_p99_us"
+    most_us: float | None = None
+    most_bytes: float | None = None
+
+    def limits(self) -> dict[str, float]:
+        """Return column of `configurations` → limit, of those that were set."""
+        found = {"kept": self.keep, "latency": self.most_us, "index_bytes": self.most_bytes}
+        return {column: limit for column, limit in found.items() if limit is not None}
+
+
+def configurations(points: pd.DataFrame, budget: Budget) -> pd.DataFrame:
+    """Return one row a configuration.
+
+    Its points' naming columns (of the first seed), quality and kept (share of float32; means over seeds), kept_low and
+    kept_high (the lowest and highest seed), latency, index_bytes, bytes_per_item, seeds, run_ids, and ``over``: by
+    which share it misses the limit that it misses most, 0 where it meets all, NaN where one is not measured.
+
+    Parameters
+    ----------
+    points : with ``<quality>_share`` (`frontiers.share_of_float`)
+    """
+    needed = [budget.quality, f"{budget.quality}_share", budget.latency]
+    if points.empty or any(column not in points for column in needed):
+        return pd.DataFrame(columns=[*KEYS, "quality", "kept", "latency", "index_bytes", "run_ids", "over"])
+    groups = points.sort_values(["seed", "finished"]).groupby(KEYS, sort=False, dropna=False)
+    kept = groups[f"{budget.quality}_share"]
+    found = groups.first().assign(
+        quality=groups[budget.quality].mean(), kept=kept.mean(), kept_low=kept.min(), kept_high=kept.max(),
+        latency=groups[budget.latency].median(), index_bytes=groups["index_bytes"].median(),
+        bytes_per_item=groups["bytes_per_item"].median(), seeds=groups["seed"].nunique(),
+        run_ids=groups["run_id"].agg(list),
+    ).reset_index()  # fmt: skip
+    over = missed(found, budget)
+    return found.assign(over=over.max(axis=1, skipna=False) if len(over.columns) else 0.0)
+
+
+def missed(table: pd.DataFrame, budget: Budget) -> pd.DataFrame:
+    """Return for each limit that was set by which share of it a configuration misses it: 0 where it is met."""
+    found = {}
+    for column, limit in budget.limits().items():
+        ratio = limit / table[column] if column == "kept" else table[column] / limit
+        found[column] = (ratio - 1).clip(lower=0).where(table[column].notna())
+    return pd.DataFrame(found, index=table.index)
+
+
+def ranked(table: pd.DataFrame, prefer: str) -> pd.DataFrame:
+    """Return configurations in the order of a preference; of nearly equal costs the one with better lists is first."""
+    if prefer == "quality":
+        return table.sort_values(["quality", "index_bytes", "latency"], ascending=[False, True, True])
+    step = np.log(table[prefer].clip(lower=1e-12)).div(np.log1p(SAME_COST)).round()
+    return table.assign(_step=step).sort_values(["_step", "quality"], ascending=[True, False]).drop(columns="_step")
+
+
+def alike(values: np.ndarray, best: int, seed: int = 0) -> np.ndarray:
+    """Return which columns of ``values`` [users, m] cannot be told apart from column ``best``, bool [m]: the 95 %
+    paired bootstrap interval of the mean difference holds 0.
+    """
+    low, high = np.percentile(bootstrap_means(values - values[:, [best]], seed), [2.5, 97.5], axis=0)
+    return (low <= 0) & (high >= 0)
+
+
+def chance(values: np.ndarray, reference: np.ndarray, keep: float, seed: int = 0) -> float:
+    """Return the share of bootstrap resamples of the users in which a mean is at least ``keep`` of the reference's.
+
+    Parameters
+    ----------
+    values, reference : float [users], of the same users in the same order
+    """
+    if values.shape != reference.shape:
+        raise FewbitsError(f"a paired comparison needs the same users: got {len(values):,} and {len(reference):,}")
+    means = bootstrap_means(np.stack([values, reference], 1).astype(float), seed)
+    return float((means[:, 0] >= keep * means[:, 1]).mean())
+
+
+def chosen(meeting: pd.DataFrame, prefer: str, per_user: Mapping[Any, np.ndarray]) -> tuple[Any, list[Any]]:
+    """Return the label of the recommended configuration, and those of all whose lists are as good, itself first.
+
+    By quality: of all that cannot be told apart from the best the smallest, of equally small ones the fastest. By a
+    cost: the one with the least of it.
+
+    Parameters
+    ----------
+    meeting : configurations that meet the budget, at least one
+    per_user : label → the quality of each user, of those that may be compared (the same users)
+    """
+    order = ranked(meeting, prefer)
+    first = order.index[0]
+    if first not in per_user:
+        return first, [first]
+    labels = [label for label in order.index if len(per_user.get(label, ())) == len(per_user[first])]
+    same = alike(np.stack([per_user[label] for label in labels], 1).astype(float), labels.index(first))
+    ties = ranked(meeting.loc[[label for label, tied in zip(labels, same, strict=True) if tied]], "index_bytes")
+    if prefer == "quality":
+        smallest = ties[ties["index_bytes"] <= ties["index_bytes"].min() * (1 + SAME_COST)]
+        first = smallest.sort_values("latency").index[0]
+    return first, [first, *(label for label in ties.index if label != first)]
+
+
+def alternatives(meeting: pd.DataFrame, best: Any) -> pd.DataFrame:
+    """Return the others that are better than the best in something: lists, memory or speed, best lists first."""
+    row, others = meeting.loc[best], meeting.drop(index=best)
+    better = (
+        (others["quality"] > row["quality"])
+        | (others["index_bytes"] < row["index_bytes"] * (1 - SAME_COST))
+        | (others["latency"] < row["latency"] * (1 - SAME_COST))
+    )
+    return ranked(others[better], "quality")
+
+
+def nearest(table: pd.DataFrame) -> Any:
+    """Return the label of the configuration that misses the budget least; None where none has each limit measured."""
+    known = table[table["over"].notna()]
+    return None if known.empty else known.sort_values(["over", "quality"], ascending=[True, False]).index[0]

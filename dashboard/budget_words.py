@@ -1,0 +1,80 @@
+"""A decision under a budget in words, without streamlit: what a configuration is called, why it is chosen, how sure."""
+
+from typing import Any
+
+import pandas as pd
+
+from dashboard import labels
+from dashboard.budget import Budget
+from dashboard.decision import COMPARED, Decision
+from dashboard.widgets import plain
+
+
+def name(row: pd.Series) -> str:
+    """Return a configuration in words."""
+    return f"{row['method']}, {labels.queries(row['query_bits'])}"
+
+
+def room(row: pd.Series, column: str, limits: dict[str, float]) -> str | None:
+    """Return how far a figure is from its limit, in words."""
+    if column not in limits or pd.isna(row[column]):
+        return None
+    if column == "kept":
+        return f"{100 * (row['kept'] - limits['kept']):+.1f} points from the limit"
+    return f"{100 * row[column] / limits[column]:.0f} % of the limit"
+
+
+def why(found: Decision, asked: Budget, prefer: str, row: pd.Series) -> list[str]:
+    """Return the reasons as sentences."""
+    many, all_ = len(found.meeting), len(found.table)
+    words = [
+        f"**Why:** {many} of {all_} measured configurations meet this"
+        if asked.limits()
+        else f"**Why:** no limit is set, so all {all_} measured configurations count"
+    ]
+    others = [found.table.loc[label] for label in found.ties[1:]]
+    if prefer == "quality" and others:
+        words.append(f"; {len(others) + 1} of them have lists that can't be told apart from the best, and of these it "
+                     "is the smallest.")  # fmt: skip
+    elif prefer == "quality":
+        words.append(", and it has the best lists.")
+    else:
+        words.append(f", and it has {'the least memory' if prefer == 'index_bytes' else 'the fastest search'}.")
+    lines = ["".join(words)]
+    if others:
+        named = "; ".join(f"{plain(name(o))} ({labels.amount(o['index_bytes'])})" for o in others[:5])
+        more = f" and {len(others) - 5} more" if len(others) > 5 else ""
+        lines.append(f"**As good in {asked.quality}** (95 % paired bootstrap over users): {named}{more}.")
+    if found.sure is not None and asked.keep is not None:
+        lines.append(
+            f"**How sure:** in {100 * found.sure:.0f} of 100 resamples of the users it keeps {percent(asked.keep)} or "
+            f"more.{_seeds(row)}"
+        )
+    if found.compared == COMPARED:
+        lines.append(f":gray[Users were compared for the first {COMPARED} by this preference.]")
+    return lines
+
+
+def _seeds(row: pd.Series) -> str:
+    if row["seeds"] == 1:
+        return " One seed: run others to see what training's luck does."
+    return f" Over {row['seeds']} seeds it kept {percent(row['kept_low'])} to {percent(row['kept_high'])}."
+
+
+def difference(found: Decision, label: Any, row: pd.Series, best: pd.Series) -> str:
+    """Return how much better or worse a configuration's lists are than the best's, with the interval where known."""
+    if label not in found.differences:
+        return f"{row['quality'] - best['quality']:+.4f}"
+    mean, low, high = found.differences[label]
+    apart = "" if low > 0 or high < 0 else ": can't be told apart"
+    return f"{mean:+.4f} ({low:+.4f} to {high:+.4f}){apart}"
+
+
+def times(value: float, base: float) -> str:
+    """Return a ratio of costs."""
+    return "not measured" if pd.isna(value) or pd.isna(base) else f"{value / base:.2g} ×"
+
+
+def percent(share: float) -> str:
+    """Return a share in per cent."""
+    return "not measured" if pd.isna(share) else f"{100 * share:.1f} %"

@@ -1,0 +1,91 @@
+"""What the Budget page says: configurations judged by a budget, from the catalog and the users' own metrics, cached."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard import budget, data, frontiers, results, sizes
+from dashboard.budget import Budget
+from engine.errors import FewbitsError
+from engine.frontier import paired_difference
+from engine.spec import FLOAT_BITS
+
+COMPARED = 12
+"""Configurations whose users are compared, the first in the order of the preference: each costs a file to read."""
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """All configurations measured, and what follows from the budget."""
+
+    table: pd.DataFrame
+    """`budget.configurations`."""
+    best: Any = None
+    """The label of the recommended one; None where none meets the budget."""
+    ties: list[Any] = field(default_factory=list)
+    """Those whose lists are as good as its, itself first."""
+    compared: int = 0
+    """Of how many the users were compared."""
+    sure: float | None = None
+    """The share of resamples in which it keeps what was asked for; None where that can't be said."""
+    differences: dict[Any, tuple[float, float, float]] = field(default_factory=dict)
+    """Label → quality minus the best's, with its 95 % interval."""
+
+    @property
+    def meeting(self) -> pd.DataFrame:
+        return self.table[self.table["over"] == 0]
+
+
+@st.cache_data(show_spinner="comparing users", max_entries=64)
+def decide(
+    root: str, snapshot: str, dataset: str, hardware: str | None, items: int | None, asked: Budget, prefer: str
+) -> Decision:
+    """Return the decision; the runs folder and the snapshot name the state of the results."""
+    table = results.described()
+    table = frontiers.share_of_float(table[table["dataset"] == dataset], asked.quality)
+    table = table if items is None else sizes.at(table, data.scaled_points(), items)
+    found = budget.configurations(frontiers.filtered(table, [dataset], hardware, {}), asked)
+    meeting = found[found["over"] == 0]
+    if meeting.empty:
+        return Decision(found)
+    candidates = budget.ranked(meeting, prefer).head(COMPARED)
+    per_user = {label: v for label in candidates.index if (v := _users(found.loc[label], asked.quality)) is not None}
+    best, ties = budget.chosen(meeting, prefer, per_user)
+    own = per_user.get(best)
+    if own is None:
+        return Decision(found, best, ties)
+    differences = {
+        label: paired_difference(values, own)
+        for label, values in per_user.items() if label != best and len(values) == len(own)
+    }  # fmt: skip
+    return Decision(found, best, ties, len(per_user), _sure(found.loc[best], own, asked), differences)
+
+
+def _users(row: pd.Series, quality: str) -> np.ndarray | None:
+    """Return the quality of each user, mean over a configuration's seeds; None where it was not kept."""
+    columns = []
+    for run_id in row["run_ids"]:
+        users = data.user_metrics(run_id)
+        own = users[users["query_bits"] == row["query_bits"]] if len(users) else users
+        if quality not in own or not len(own):
+            return None
+        columns.append(own[quality].to_numpy(float))
+    return np.mean(columns, 0) if len({len(c) for c in columns}) == 1 else None
+
+
+def _sure(row: pd.Series, own: np.ndarray, asked: Budget) -> float | None:
+    """Return in which share of resamples the configuration keeps what was asked for."""
+    if asked.keep is None:
+        return None
+    runs = data.runs().set_index("run_id")
+    floats = [data.float_run(runs.loc[run_id, "checkpoint"]) for run_id in row["run_ids"]]
+    if None in floats:
+        return None
+    reference = _users(pd.Series({"run_ids": floats, "query_bits": FLOAT_BITS}), asked.quality)
+    try:
+        return None if reference is None else budget.chance(own, reference, asked.keep)
+    except FewbitsError:
+        return None
