@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import commands, data, labels, run_parts, size_parts
+from dashboard import commands, data, labels, run_parts, size_parts, take_home
 from dashboard.widgets import (
     QUEUE_PAGE,
     TRADEOFFS_PAGE,
@@ -37,7 +37,7 @@ def render() -> None:
         return
     run_picker("Which run", known, key="run_pick")
     if not asked:
-        st.info("Choose a run above, or click a point on the Trade-offs page.", icon=":material/info:")
+        st.info("Choose a run above, or select a point on the Trade-offs page.", icon=":material/info:")
         return
     try:
         row = data.run(asked)
@@ -133,6 +133,7 @@ def _done(row: dict[str, Any]) -> None:
         run_parts.origin(manifest)
     with log:
         st.code(data.folder(row["run_id"]).log_tail(400) or "The log is empty.", language=None, height=400)
+    take_home.section(row, rows, manifest)
     _reproduce(row)
 
 

@@ -1,0 +1,66 @@
+"""What the columns of exported tables mean, and their units: so that a file can be read without this dashboard."""
+
+from dashboard import labels
+
+MEANINGS = {
+    "label": "The point in plain words.",
+    "run_id": "The run: data set, quantizer and a digest of everything that was set.",
+    "index": "Layout of the index that was searched.",
+    "dataset": "Data set.",
+    "encoder": "Model that made the vectors.",
+    "dim": "Dimensions of a vector.",
+    "layers": "Layers of the model.",
+    "loss": "Loss that the model was trained with.",
+    "seed": "Seed of the model.",
+    "quantizer": "How the vectors were made small.",
+    "bits": "Bits a dimension of the items, as asked for.",
+    "options": "The quantizer's own options, as JSON.",
+    "query_bits": "Bits of the users' vectors in this search; 32: float32.",
+    "items": "Number of items that were searched.",
+    "hardware": "Machine that it was measured on.",
+    "finished": "When the run finished, UTC.",
+    "measured": "When it was measured, UTC.",
+    "threads": "Threads that searched.",
+    "batch": "Users that were searched at once.",
+    "metric": "What was measured.",
+    "k": "Length of the lists.",
+    "value": "The measured value, in `unit`.",
+    "unit": "Unit of the value.",
+    "low": "Lower end of the 95 % interval.",
+    "high": "Upper end of the 95 % interval.",
+}
+UNITS = {
+    "_us": "µs", "_bytes": "bytes", "_s": "s", "_qps": "queries/s", "_drift": "%", "bytes_per_item": "bytes",
+    "compression": "×", "users": "users",
+}  # fmt: skip
+"""End of a column's name → its unit."""
+ENDS = {"_low": "Lower", "_high": "Upper"}
+
+
+def meaning(column: str) -> str:
+    """Return what a column says, in a sentence; its title where there is no more to say."""
+    base = metric(column)
+    for end, word in ENDS.items():
+        if column.endswith(end):
+            over = " over users (bootstrap)" if "@" in base else ""
+            return f"{word} end of the 95 % interval of {base}{over}."
+    kind, _, k = base.partition("@")
+    if kind in labels.QUALITY:
+        return f"{labels.QUALITY[kind].help} Lists of {k}."
+    if kind == "tied":
+        return f"Share of the first {k} places whose score equals a neighbour's."
+    known = labels.COSTS.get(base)
+    return known.help if known else MEANINGS.get(base) or f"{labels.COLUMNS.get(base, base)}."
+
+
+def unit(column: str) -> str | None:
+    """Return a column's unit; "share" for qualities, None for words and counts."""
+    base = metric(column)
+    if "@" in base:
+        return "share"
+    return next((text for end, text in UNITS.items() if base.endswith(end)), None)
+
+
+def metric(column: str) -> str:
+    """Return a column's name without ``_low`` or ``_high``."""
+    return column.removesuffix("_low").removesuffix("_high")

@@ -1,0 +1,36 @@
+"""Charts and bundles as files, in a real browser: the pictures are made there and nowhere else."""
+
+from pathlib import Path
+from typing import Any
+
+from tests.browser.conftest import Server
+from tests.dashboard.make_runs import make_runs
+
+
+def saved(page: Any, button: str, folder: Path) -> Path:
+    """Press a button and return the file that it saves."""
+    with page.expect_download() as download:
+        page.get_by_role("button", name=button).click()
+    path = folder / download.value.suggested_filename
+    download.value.save_as(path)
+    return path
+
+
+def test_a_chart_is_saved_as_png_svg_and_html(server: Server, page: Any, tmp_path: Path) -> None:
+    make_runs(server.root)
+    page.goto(server.url)
+    page.locator(".st-key-t_chart .js-plotly-plot .point").first.wait_for()
+    page.get_by_role("button", name="Save this chart").click()
+    page.get_by_role("button", name="SVG", exact=True).focus()
+    page.keyboard.press("Shift+Tab")
+    with page.expect_download() as download:
+        page.keyboard.press("Enter")  # without a mouse
+    png = Path(download.value.path()).read_bytes()
+    assert png[:8] == b"\x89PNG\r\n\x1a\n" and len(png) > 20_000
+    assert int.from_bytes(png[16:20], "big") >= 2000, "twice as many pixels as are seen, so that print is sharp"
+    svg = saved(page, "SVG", tmp_path).read_text("utf-8")
+    assert svg.startswith("<svg") and "Recall@20" in svg
+    html = saved(page, "HTML", tmp_path)
+    page.context.set_offline(True)
+    page.goto(html.as_uri())
+    page.locator(".js-plotly-plot .point").first.wait_for()
