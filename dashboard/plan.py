@@ -71,7 +71,7 @@ def make(
     trained = {
         sweep.model_key(RunSpec.model_validate_json(text)) for text in known.loc[known["state"] == "done", "spec"]
     }
-    sizes = {name: (i.users, i.items, i.interactions) for name in datasets if (i := registry.info(name))}
+    sizes = {name: (i.users, i.items, i.interactions) for name in datasets if (i := registry.info(name, data.root()))}
     new = [s for s in specs if states.get(s.run_id) not in (*data.WAITING, "done")]
     to_train = {sweep.model_key(s) for s in new if s.model.encoder != "popularity"} - trained
     tuned = {m["name"] for m in methods if m.get("trained")}

@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from engine.commands import benching, checking, looking, measuring, running
+from engine.commands import adding, benching, checking, exporting, looking, measuring, running
 from engine.errors import FewbitsError
 
 
@@ -20,7 +20,8 @@ def commands() -> None:
 for command in (
     running.serve, running.run, running.sweep, running.cancel, running.retry,
     measuring.measure, measuring.scale,
-    looking.runs, looking.show, looking.frontier, looking.datasets, checking.doctor, benching.bench,
+    looking.runs, looking.show, looking.frontier, looking.datasets, adding.data, exporting.export,
+    checking.doctor, benching.bench,
 ):  # fmt: skip
     commands.add_command(command)
 

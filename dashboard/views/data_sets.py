@@ -5,23 +5,24 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, run_charts
+from dashboard import data, own_data, run_charts
 from dashboard.chart_style import STATIC
 from dashboard.widgets import NEW_RUN_PAGE, plain
 from engine.data import registry
 
 
 def render() -> None:
-    """Draw the registry's table and the prepared splits."""
+    """Draw the registry's table, the section of one's own data, and the prepared splits."""
     st.title("Data sets", anchor=False)
     st.markdown(
         f"A data set is taken from the folder that the environment variable `{registry.ENVIRONMENT}` names, where it "
-        "lies there, else downloaded when a run first needs it (with a checksum). Only who had which item is used: no "
-        "ratings, no texts."
+        "lies there, else downloaded when a run first needs it (with a checksum); your own is added below. Only who "
+        "had which item is used: no ratings, no texts."
     )
     splits = data.splits()
     prepared = {split["dataset"]: split for split in splits}
-    rows = [_row(registry.info(name), prepared.get(name)) for name in registry.names()]
+    root = data.root()
+    rows = [_row(registry.info(name, root), prepared.get(name)) for name in registry.names(root)]
     number = st.column_config.NumberColumn
     st.dataframe(
         pd.DataFrame(rows),
@@ -36,6 +37,8 @@ def render() -> None:
             "What it is": st.column_config.TextColumn(width="large"),
         },
     )
+    own_data.reports()
+    own_data.render()
     st.subheader("Prepared splits", anchor=False)
     if not splits:
         st.info(
@@ -52,8 +55,9 @@ def render() -> None:
 
 
 def registry_title(name: str) -> str:
-    """Return a data set's title, or its bare name where the registry does not know it (an imported one)."""
-    return registry.info(name).title if name in registry.names() else name
+    """Return a data set's title, or its bare name where the registry does not know it (one that was removed)."""
+    root = data.root()
+    return registry.info(name, root).title if name in registry.names(root) else name
 
 
 def _row(known: registry.DatasetInfo, split: dict[str, Any] | None) -> dict[str, Any]:
@@ -78,6 +82,8 @@ def _row(known: registry.DatasetInfo, split: dict[str, Any] | None) -> dict[str,
 def _where(known: registry.DatasetInfo) -> str:
     if known.synthetic:
         return "built in"
+    if known.own:
+        return "added here"
     folder = registry.find(known.name, data.root())
     if folder is None:
         return "will be downloaded"

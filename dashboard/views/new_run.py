@@ -40,7 +40,7 @@ def render() -> None:
 
 
 def _datasets() -> list[str]:
-    known = {name: registry.info(name) for name in registry.names()}
+    known = {name: registry.info(name, data.root()) for name in registry.names(data.root())}
     chosen = st.multiselect(
         "Data sets", list(known), default=list(known)[:1], format_func=lambda n: known[n].title, key="n_datasets",
         placeholder="choose a data set", help="Their sizes and terms are on the Data sets page.", **KEEP,

@@ -77,7 +77,7 @@ def _folder(root: Path) -> Iterator[tuple[bool, str]]:
 
 
 def _data(root: Path) -> Iterator[tuple[bool, str]]:
-    for name in registry.names():
+    for name in registry.names(root):
         text = where(name, root)
         yield not text.startswith("incomplete"), f"data set {name}: {text}"
 

@@ -115,10 +115,11 @@ def frontier(
     dataset: str, y: str, x: str, hardware: str | None, everything: bool, form: str, root: Path | None
 ) -> None:
     """Print the configurations that no other beats in both quality and cost."""
-    registry.info(dataset)
-    points = catalog.points(current(runs_root(root)))
+    folder = runs_root(root)
+    points = catalog.points(current(folder))
     points = points[points["dataset"] == dataset] if len(points) else points
     if points.empty:
+        registry.info(dataset, folder)
         raise FewbitsError(f"no finished run on {dataset}; `python -m engine run --dataset {dataset}` makes one")
     points = _one_hardware(points, hardware) if x.startswith(("latency", "throughput")) or hardware else points
     points = points.assign(frontier=on_frontier(points, x, y))
@@ -155,7 +156,7 @@ def datasets(name: str | None, root: Path | None) -> None:
         split = load_split(name, folder, 0, say)
         click.echo(json.dumps(describe(split), indent=1))
         return
-    known = [registry.info(known_name) for known_name in registry.names()]
+    known = [registry.info(known_name, folder) for known_name in registry.names(folder)]
     rows = [
         {
             "name": i.name, "users": f"{i.users:,}", "items": f"{i.items:,}", "interactions": f"{i.interactions:,}",
@@ -168,7 +169,7 @@ def datasets(name: str | None, root: Path | None) -> None:
 
 def where(name: str, root: Path) -> str:
     """Return in words where a data set is."""
-    if registry.info(name).synthetic:
+    if registry.info(name, root).synthetic:
         return "built in"
     try:
         return str(registry.find(name, root) or "to be downloaded")

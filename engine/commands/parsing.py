@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from pathlib import Path
 from typing import Any
 
 from engine import encoders, quantizers
@@ -17,9 +18,12 @@ MODEL_OPTIONS = {
 """Field of ModelSpec → (type as typed, default)."""
 
 
-def checked(spec: RunSpec) -> RunSpec:
-    """Return the specification with defaults filled in; unknown names are refused at the door."""
-    registry.info(spec.dataset)
+def checked(spec: RunSpec, root: Path) -> RunSpec:
+    """Return the specification with defaults filled in; unknown names are refused at the door.
+
+    ``root`` is the runs folder, which may hold data sets of one's own.
+    """
+    registry.info(spec.dataset, root)
     if spec.model.encoder not in encoders.REGISTRY:
         raise unknown("encoder", spec.model.encoder, list(encoders.REGISTRY))
     losses.check(spec.model.loss)

@@ -111,8 +111,8 @@ def run(dataset: str, split_seed: int, quantizer: str, bits: int | None, query_b
     values["options"] = {name: parsed[0] for name, parsed in parse_options(options).get(quantizer, {}).items()}
     if query_bits:
         values["query_bits"] = integers(query_bits, "--query-bits")
-    spec = checked(parse_spec(values))
     folder = runs_root(root)
+    spec = checked(parse_spec(values), folder)
     if again and run_folder(folder, spec.run_id).state() == "done":
         run_folder(folder, spec.run_id).queue()
     work_through(folder, [spec])
@@ -154,7 +154,8 @@ def sweep(datasets: str, quantizers: str, bits: str | None, queries: str, option
         describe(), names(datasets), names(quantizers), integers(bits, "--bits") if bits else (), models(model),
         names(queries), parse_options(options, names(quantizers)), split_seed,
     )  # fmt: skip
-    specs, folder = [checked(spec) for spec in specs], runs_root(root)
+    folder = runs_root(root)
+    specs = [checked(spec, folder) for spec in specs]
     if detach:
         from engine.store.status import start_engine
 

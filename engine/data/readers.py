@@ -21,11 +21,13 @@ _SHOWN = 40
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """What a reader returns: ``test`` is None where no split is published, ``notes`` count what was dropped or odd."""
+    """What a reader returns: ``test`` is None where no split is published, ``notes`` count what was dropped or odd,
+    ``rule`` says how the files were divided where there is a test."""
 
     train: Interactions
     test: Interactions | None
     notes: tuple[str, ...] = ()
+    rule: str = "Published split, test kept as it is"
 
 
 def read_adjacency(folder: Path) -> Reading:
@@ -95,7 +97,15 @@ def read_movielens_100k(folder: Path) -> Reading:
     return Reading(data, None, tuple(_counted(len(table) - len(keep), "repeated ratings in u.data: the first counts")))
 
 
-READERS: dict[str, Callable[[Path], Reading]] = {"adjacency": read_adjacency, "movielens-100k": read_movielens_100k}
+def _read_own(folder: Path) -> Reading:
+    from engine.data.own_reading import read_own  # late: it needs what is defined here
+
+    return read_own(folder)
+
+
+READERS: dict[str, Callable[[Path], Reading]] = {
+    "adjacency": read_adjacency, "movielens-100k": read_movielens_100k, "own": _read_own,
+}  # fmt: skip
 
 
 class _Numbers:

@@ -1,5 +1,7 @@
 """The data sets that Fewbits knows: what each is, where it is published, with which checksum, and where it lies here.
 
+Those of one's own (`engine.data.own`) belong to a runs folder: they are known where its ``root`` is given.
+
 Nothing heavy is imported at module level (the dashboard imports this file); the downloader comes in when it is needed.
 """
 
@@ -8,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.data import own
 from engine.errors import FewbitsError, unknown
 
 ENVIRONMENT = "FEWBITS_DATA"
@@ -48,23 +51,31 @@ class DatasetInfo:
     synthetic: bool = False
     titles: bool = False
 
+    @property
+    def own(self) -> bool:
+        """Whether it is one of the person's own, made of a file."""
+        return self.format == own.KIND
 
-def names() -> list[str]:
-    """Return the known names, the built-in demo first."""
-    return list(_KNOWN)
+
+def names(root: Path | None = None) -> list[str]:
+    """Return the known names, the built-in demo first; with the runs folder ``root`` also those of one's own in it."""
+    return list(_KNOWN) + ([name for name in own.names(root) if name not in _KNOWN] if root is not None else [])
 
 
-def info(name: str) -> DatasetInfo:
-    """Return what is known about a data set.
+def info(name: str, root: Path | None = None) -> DatasetInfo:
+    """Return what is known about a data set; ``root``, the runs folder, is needed for one of one's own.
 
     Raises
     ------
     FewbitsError
         The name is unknown; the text lists the known ones.
     """
-    if name not in _KNOWN:
-        raise unknown("data set", name, names())
-    return _KNOWN[name]
+    if name in _KNOWN:
+        return _KNOWN[name]
+    content = own.meta(name, root) if root is not None else None
+    if content is None:
+        raise FewbitsError(f"{unknown('data set', name, names(root))}; a file of your own: `python -m engine data add`")
+    return DatasetInfo(**own.about(content))
 
 
 def find(name: str, root: Path) -> Path | None:
@@ -73,14 +84,17 @@ def find(name: str, root: Path) -> Path | None:
     ``root`` is the folder of the runs. Only the presence of the files is checked: a person may use a version of their
     own, and a downloaded file gets its name after its checksum was found right. A synthetic set has no folder: None.
     """
-    needed = [file.name for file in info(name).files]
-    folders = [folder for folder in (_own(name), _cache(name, root)) if folder is not None]
+    known = info(name, root)
+    if known.own:
+        return own.folder(name, root)
+    needed = [file.name for file in known.files]
+    folders = [folder for folder in (_own_copy(name), _cache(name, root)) if folder is not None]
     return next((folder for folder in folders if needed and not _missing(folder, needed)), None)
 
 
 def available(name: str, root: Path) -> bool:
     """Return whether a data set can be read at once, without a network."""
-    return info(name).synthetic or find(name, root) is not None
+    return info(name, root).synthetic or find(name, root) is not None
 
 
 def locate(name: str, root: Path, report: Callable[[str], None] | None = None) -> Path:
@@ -91,22 +105,24 @@ def locate(name: str, root: Path, report: Callable[[str], None] | None = None) -
     FewbitsError
         The set is synthetic or unknown, the person's own folder lacks a file, or the download failed.
     """
-    known = info(name)
+    known = info(name, root)
     if known.synthetic:
         raise FewbitsError(f"data set {name!r} is computed and has no files: load it with engine.data.split.load_split")
     found = find(name, root)
     if found is not None:
         return found
-    own, needed = _own(name), [file.name for file in known.files]
-    if own is not None and own.is_dir():  # silently downloading past a person's own copy would hide their mistake
-        lacks, expected = " and ".join(_missing(own, needed)), ", ".join(needed)
-        raise FewbitsError(f"folder {own} lacks {lacks}; expected {expected}: add what is missing or remove the folder")
+    copy, needed = _own_copy(name), [file.name for file in known.files]
+    if copy is not None and copy.is_dir():  # silently downloading past a person's own copy would hide their mistake
+        lacks, expected = " and ".join(_missing(copy, needed)), ", ".join(needed)
+        raise FewbitsError(
+            f"folder {copy} lacks {lacks}; expected {expected}: add what is missing or remove the folder"
+        )
     from engine.data.download import fetch
 
     return fetch(known, _cache(name, root), report)
 
 
-def _own(name: str) -> Path | None:
+def _own_copy(name: str) -> Path | None:
     base = os.environ.get(ENVIRONMENT, "")
     return Path(base).expanduser() / name if base else None
 

@@ -78,7 +78,7 @@ def load_split(name: str, root: Path, seed: int = 0, report: Callable[[str], Non
     FewbitsError
         The name is unknown, or the data cannot be had, read or split.
     """
-    known = registry.info(name)
+    known = registry.info(name, root)
     if known.synthetic:
         return split(name, Reading(synthetic.demo(), None), seed)
     folder = registry.locate(name, root, report)
@@ -107,7 +107,7 @@ def split(dataset: str, reading: Reading, seed: int = 0) -> Split:
         train = data.lists()
         test, repeated = _without(reading.test.lists(), train)
         notes += _counted(repeated, "test pairs are in train too", "left out of test")
-        rule = "Published split, test kept as it is"
+        rule = reading.rule
     train, valid = _hold_out(train, rng)
     if not len(train.items) or not len(test.items):
         got = f"{len(train.items)} training and {len(test.items)} test interactions"

@@ -131,10 +131,23 @@ def test_scale_stores_a_larger_catalogue_beside_the_run_and_show_tells_of_it(eng
     assert small.returncode == 1 and "demo has 3,000 itself" in small.stderr
 
 
+def test_export_writes_a_bundle_or_the_recommendations_alone(engine, root, first, tmp_path):
+    run_id = json.loads(first.stdout)["run_id"]
+    told = json.loads(engine(root, "export", run_id, "--to", str(tmp_path / "home"), "--json").stdout)
+    assert {path.name for path in (tmp_path / "home").iterdir()} == {*told["files"], "manifest.json"}
+    shown = engine(root, "export", run_id, "--to", str(tmp_path / "new" / "home.zip"), "--queries")
+    assert "queries_32.safetensors" in shown.stdout and "free of any terms" in shown.stderr
+    lists = json.loads(engine(root, "export", run_id, "--to", str(tmp_path / "all.parquet"), "--json").stdout)
+    assert lists == {"rows": 200_000, "bytes": (tmp_path / "all.parquet").stat().st_size}
+    again = engine(root, "export", run_id, "--to", str(tmp_path / "home"))
+    assert again.returncode == 1 and "is there already: choose another name" in again.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["measure", "demo-float32-000000000000"], ["no run", "engine runs"]),
+        (["export", "demo-float32-000000000000", "--to", "x.zip"], ["no run", "engine runs"]),
         (["scale", "demo-float32-000000000000", "--items", "10000"], ["no run", "engine runs"]),
         (["run", "--dataset", "movielens"], ["unknown data set 'movielens'", "ml-100k"]),
         (["run", "--dataset", "demo", "--quantizer", "hqgn"], ["unknown quantizer 'hqgn'", "uniform"]),

@@ -1,0 +1,75 @@
+"""The commands for data sets of one's own: data look, data add, data remove."""
+
+import json
+import sys
+
+import pytest
+
+from engine.__main__ import main
+from engine.commands.parsing import checked
+from engine.data import own
+from engine.spec import parse_spec
+from engine.store.folders import create
+
+
+@pytest.fixture
+def engine(monkeypatch, capsys):
+    """Return a function that runs a command in this process: exit status, standard output, standard error."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["engine", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "shop.tsv"
+    rows = "".join(f"u{user}\ti{item}\t{5 - item % 3}\n" for user in range(9) for item in range(user, user + 6))
+    path.write_text("customer_id\tsku\tstars\n" + rows)
+    return path
+
+
+def test_a_file_is_looked_at_added_by_guessed_columns_and_listed(engine, root, file):
+    status, said, _ = engine("data", "look", file)
+    assert status == 0 and "guessed: user = customer_id, item = sku, rating = stars" in said and "i0 · i1" in said
+    status, said, told = engine("data", "add", "my-shop", file, "--rating", "stars", "--at-least", 4, "--root", root)
+    assert status == 0, told
+    assert "user = customer_id, item = sku" in told
+    assert "54 rows read" in said and "18 rows of the file dropped: rated below 4" in said
+    assert "left: 36 interactions of 9 users" in said and "--dataset my-shop" in said
+    assert "my-shop" in engine("datasets", "--root", root)[1]
+    assert checked(parse_spec({"dataset": "my-shop"}), root).dataset == "my-shop"
+    assert json.loads(engine("datasets", "--get", "my-shop", "--root", root)[1])["users"] == 9
+
+
+def test_a_set_that_runs_used_is_removed_only_by_force(engine, root, file):
+    engine("data", "add", "my-shop", file, "--root", root)
+    run_id = create(root, parse_spec({"dataset": "my-shop"})).run_id
+    create(root, parse_spec({"dataset": "my-shop-two"}))
+    status, _, told = engine("data", "remove", "my-shop", "--root", root)
+    assert status == 1 and f"my-shop is used by {run_id}:" in told and "--force" in told
+    assert own.names(root) == ["my-shop"]
+    assert engine("data", "remove", "my-shop", "--force", "--root", root)[0] == 0
+    assert own.names(root) == []
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (["gowalla"], "there is a data set 'gowalla' already"), (["Shop"], "expected 2 to 40 lower-case letters"),
+    (["my-shop", "--user", "who"], "user column: the file has no 'who'; its columns are 'customer_id', 'sku', 'stars'"),
+    (["my-shop", "--split", "last"], "needs a time column"), (["my-shop", "--core", "50"], "no interaction is left"),
+])  # fmt: skip
+def test_what_cannot_be_added_is_one_sentence(engine, root, file, arguments, words):
+    name, *rest = arguments
+    status, said, told = engine("data", "add", name, file, *rest, "--item", "sku", "--root", root)
+    assert (status, said) == (1, "")
+    assert words in told.splitlines()[-1] and told.splitlines()[-1].startswith("error: ")
+
+
+def test_a_file_without_usual_names_asks_for_columns(engine, root, tmp_path):
+    (tmp_path / "odd.csv").write_text("p,q\n1,2\n")
+    status, _, told = engine("data", "add", "my-shop", tmp_path / "odd.csv", "--root", root)
+    assert status == 1 and "no column has a usual name: give --user and --item" in told
