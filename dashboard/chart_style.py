@@ -30,6 +30,8 @@ SPARE = ("hexagram", "triangle-right", "diamond-wide", "star-square")
 """Symbols of methods that are not listed."""
 STATIC = {"displayModeBar": False}
 """Plotly's configuration for all charts: no tool bar, since there is nothing to zoom."""
+SELECTABLE = {"displayModeBar": True, "displaylogo": False, "modeBarButtons": [["select2d", "lasso2d"]]}
+"""The same for charts whose points can be selected: two tools, for a box and for a lasso."""
 TICKS = 12
 """Most labels on a logarithmic axis; beyond that only powers of ten are written."""
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -10,8 +10,9 @@ import plotly.graph_objects as go
 from dashboard import labels
 from dashboard.chart_style import GREY, framed, logarithmic, rank, style
 from dashboard.labels import Axis
+from dashboard.point_words import hover, records, short_names
+from dashboard.thinning import thinned
 from engine.frontier import higher_is_better
-from engine.spec import DRIFT_LIMIT
 
 FADED = 0.7
 CROWDED = 40
@@ -20,51 +21,62 @@ NEAR = (0.12, 0.035)
 """Shares of the chart's width and height within which two labels would cover each other."""
 LABELLED = 14
 """Where the frontier has more points than this, none is labelled: the words would cover each other."""
+ARROWS = {(False, True): "↖ better", (True, True): "better ↗", (False, False): "↙ better", (True, False): "better ↘"}
+"""Whether more is better across and upward → where better is."""
+
+
+class Reference(NamedTuple):
+    """A line at a value of one axis ("x" or "y") and what it is called, e.g. what float32 reaches."""
+
+    axis: str
+    text: str
+    value: float
 
 
 def tradeoffs(
     points: pd.DataFrame,
     x: Axis,
-    y: str,
-    y_title: str,
+    y: Axis,
     *,
     log_x: bool,
     log_y: bool,
-    references: Sequence[tuple[str, float]] = (),
+    references: Sequence[Reference] = (),
+    narrow: bool = False,
 ) -> go.Figure:
-    """Return quality against cost.
+    """Return one metric against another.
 
     Parameters
     ----------
     points : judged points (`dashboard.frontiers.judged`): columns of the catalog, "frontier", "method", "queries".
-    x : the cost; its scale turns the catalog's unit into the shown one.
-    y : quality column; ``<y>_low`` and ``<y>_high`` become error bars where they are there.
-    references : (text, value) of horizontal lines, e.g. what float32 reaches.
+        Where they are many, those that would cover each other are drawn once (`dashboard.thinning`).
+    x, y : the metrics; a scale turns the catalog's unit into the shown one. ``<column>_low`` and ``<column>_high``
+        become error bars where they are there. `engine.frontier.higher_is_better` tells the direction of each.
+    narrow : whether the chart has half of the page's width, so that fewer names fit.
     """
-    figure = go.Figure()
+    traces: list[go.Scatter] = []
+    bars = not crowded(points)
+    drawn = thinned(points, x, y, log_x, log_y)
+    drawn = drawn.assign(words=[hover(row) for row in records(drawn)])
     for dataset, group in points[points["frontier"]].groupby("dataset"):
-        figure.add_trace(_frontier_line(group, x, y, str(dataset)))
-    for quantizer in sorted(points["quantizer"].unique(), key=rank):
-        for queries in ("float32", "own"):
-            same = points[(points["quantizer"] == quantizer) & (points["queries"] == queries)]
-            for best in (False, True):
-                group = same[same["frontier"] == best]
-                if len(group):
-                    bars = _error(group, y, style(quantizer)[0]) if best or not crowded(points) else None
-                    figure.add_trace(_markers(group, x, y, quantizer, best, bars))
-    right = higher_is_better(x.column)
+        traces.append(_frontier_line(group, x, y, str(dataset)))
+    for (quantizer, _, best), group in sorted(
+        drawn.groupby(["quantizer", "queries", "frontier"]), key=lambda g: (rank(g[0][0]), g[0][1] == "own", g[0][2])
+    ):
+        traces.append(_markers(group, x, y, str(quantizer), bool(best), bool(best) or bars))
+    figure = go.Figure([*traces, *_legend(points)])
+    right, up = higher_is_better(x.column), higher_is_better(y.column)
     figure.add_annotation(
-        x=1 if right else 0, y=1, xref="paper", yref="paper", text="better ↗" if right else "↖ better", showarrow=False,
+        x=1 if right else 0, y=1 if up else 0, xref="paper", yref="paper", text=ARROWS[right, up], showarrow=False,
         xanchor="right" if right else "left", yanchor="bottom",
     )  # fmt: skip
-    for text, value in references:
-        _reference_line(figure, text, value, right, log_y)
+    for reference in references:
+        _reference_line(figure, reference, right, up, log_y if reference.axis == "y" else log_x)
+    lines = [line.value for line in references if line.axis == "y"]
     _label_frontier(
-        figure, points, x, y, log_x, log_y
-    )  # last: on narrow screens these alone are hidden, by their number
-    _legend(figure, points)
+        figure, points, x, y, log_x, log_y, narrow, lines
+    )  # last: narrow screens hide these, by their number
     figure.update_xaxes(title=x.title, **(logarithmic(points[x.column] * x.scale) if log_x else {}))
-    figure.update_yaxes(title=y_title, **(logarithmic(points[y]) if log_y else {}))
+    figure.update_yaxes(title=y.title, **(logarithmic(points[y.column] * y.scale) if log_y else {}))
     entries = sum(bool(trace.showlegend is not False) for trace in figure.data)
     return framed(figure, 520 + 8 * max(0, entries - 6), -0.18)  # a narrow screen has two or three entries in a row
 
@@ -74,19 +86,17 @@ def crowded(points: pd.DataFrame) -> bool:
     return len(points) > CROWDED
 
 
-def _frontier_line(group: pd.DataFrame, x: Axis, y: str, dataset: str) -> go.Scatter:
-    """A step line: between two points the better quality costs what the next point costs."""
-    line = group.sort_values([x.column, y])
+def _frontier_line(group: pd.DataFrame, x: Axis, y: Axis, dataset: str) -> go.Scatter:
+    """A step line that bounds what can be had: its corners lie where both metrics are those of the worse neighbour."""
+    line = group.sort_values([x.column, y.column])
     shape = "vh" if higher_is_better(x.column) else "hv"
     return go.Scatter(
-        x=line[x.column] * x.scale, y=line[y], mode="lines", hoverinfo="skip", showlegend=False,
+        x=_values(line, x), y=_values(line, y), mode="lines", hoverinfo="skip", showlegend=False,
         name=f"frontier of {dataset}", line={"color": GREY, "width": 2, "shape": shape}, opacity=0.8,
     )  # fmt: skip
 
 
-def _markers(
-    group: pd.DataFrame, x: Axis, y: str, quantizer: str, best: bool, bars: dict[str, Any] | None
-) -> go.Scatter:
+def _markers(group: pd.DataFrame, x: Axis, y: Axis, quantizer: str, best: bool, bars: bool) -> go.Scatter:
     """The points of one quantizer and query precision that are all on the frontier, or all dominated and faded."""
     color, symbol = style(quantizer)
     if group["queries"].iloc[0] == "own":
@@ -96,70 +106,80 @@ def _markers(
         "line": {"color": color, "width": 2.2 if symbol.endswith("open") else 0.5},
     }  # fmt: skip
     return go.Scatter(
-        x=group[x.column] * x.scale, y=group[y], mode="markers", name=labels.name(quantizer), legendgroup=quantizer,
-        showlegend=False, marker=marker, opacity=1.0 if best else FADED, error_y=bars,
+        x=_values(group, x), y=_values(group, y), mode="markers", name=labels.name(quantizer), legendgroup=quantizer,
+        showlegend=False, marker=marker, opacity=1.0 if best else FADED,
+        error_x=_error(group, x, color) if bars else None, error_y=_error(group, y, color) if bars else None,
         customdata=[[r, int(b)] for r, b in zip(group["run_id"], group["query_bits"], strict=True)],
-        text=[hover(row) for row in group.to_dict("records")], hovertemplate="%{text}<extra></extra>",
+        text=group["words"].tolist(), hovertemplate="%{text}<extra></extra>",
     )  # fmt: skip
 
 
-def _error(group: pd.DataFrame, y: str, color: str) -> dict[str, Any] | None:
-    low, high = f"{y}_low", f"{y}_high"
+def _values(points: pd.DataFrame, axis: Axis) -> list[float]:
+    return (points[axis.column] * axis.scale).tolist()
+
+
+def _error(group: pd.DataFrame, axis: Axis, color: str) -> dict[str, Any] | None:
+    low, high = f"{axis.column}_low", f"{axis.column}_high"
     if low not in group or high not in group:
         return None
-    above, below = (group[high] - group[y]).clip(lower=0), (group[y] - group[low]).clip(lower=0)
-    bars = {"type": "data", "symmetric": False, "array": above, "arrayminus": below}
+    at = group[axis.column]
+    above, below = (group[high] - at).clip(lower=0) * axis.scale, (at - group[low]).clip(lower=0) * axis.scale
+    bars = {"type": "data", "symmetric": False, "array": above.tolist(), "arrayminus": below.tolist()}
     return {**bars, "color": color, "thickness": 1.2, "width": 3}
 
 
-def hover(row: dict[str, Any]) -> str:
-    """Return the full specification and the main measurements of a point, as lines."""
-    lines = [f"<b>{row['method']}</b>, {labels.queries(row['query_bits'])}", f"{row['dataset']} · {labels.model(row)}"]
-    for column in ("recall@20", "ndcg@20", "overlap@20"):
-        lines.append(f"{labels.axis_title(column)}: {labels.share(row.get(column))}{_interval(row, column)}")
-    for axis in labels.COSTS.values():
-        if not pd.isna(row.get(axis.column)):
-            lines.append(f"{axis.title}: {labels.number(row[axis.column] * axis.scale)}")
-    if (drift := row.get("calibration_drift")) is not None and drift > DRIFT_LIMIT:
-        lines.append(f"times in doubt: the machine lost {drift:.0f} % of its pace meanwhile")
-    if row.get("hardware"):
-        lines.append(str(row["hardware"]) + (f", {row['items']:,} items" if row.get("items") else ""))
-    return "<br>".join([*lines, "<i>click to open the run</i>"])
+def _reference_line(figure: go.Figure, line: Reference, right: bool, up: bool, log: bool) -> None:
+    """A dotted line, named at its worse end, on its worse side: few points reach it, and their names are beyond."""
+    look = {"color": GREY, "dash": "dot", "width": 1.5}
+    place: dict[str, Any] = {
+        "xanchor": "right" if right else "left", "yanchor": "top" if up else "bottom", "xshift": -4 if right else 4,
+    }  # fmt: skip
+    if line.axis == "y":
+        figure.add_hline(line.value, line=look)
+        place |= {"x": 1 if right else 0, "xref": "paper", "y": _at(line.value, log)}
+    else:
+        figure.add_vline(line.value, line=look)
+        place |= {"x": _at(line.value, log), "y": 0 if up else 1, "yref": "paper", "yanchor": "bottom" if up else "top"}
+    figure.add_annotation(text=line.text, showarrow=False, **place)
 
 
-def _interval(row: dict[str, Any], column: str) -> str:
-    low, high = row.get(f"{column}_low"), row.get(f"{column}_high")
-    return "" if pd.isna(low) or pd.isna(high) else f" ({low:.4f}–{high:.4f})"
+def _label_frontier(
+    figure: go.Figure,
+    points: pd.DataFrame,
+    x: Axis,
+    y: Axis,
+    log_x: bool,
+    log_y: bool,
+    narrow: bool,
+    lines: Sequence[float],
+) -> None:
+    """Name the frontier's points on the side where no point can be: beyond the frontier.
 
-
-def _reference_line(figure: go.Figure, text: str, value: float, right: bool, log_y: bool) -> None:
-    """A dotted line, named below its end where cheap points are: few reach it, and their own names stand above."""
-    figure.add_hline(value, line={"color": GREY, "dash": "dot", "width": 1.5})
-    figure.add_annotation(
-        x=1 if right else 0, xref="paper", y=_at(value, log_y), text=text, showarrow=False,
-        xanchor="right" if right else "left", yanchor="top", xshift=-4 if right else 4,
-    )  # fmt: skip
-
-
-def _label_frontier(figure: go.Figure, points: pd.DataFrame, x: Axis, y: str, log_x: bool, log_y: bool) -> None:
-    """Name the frontier's points on the side where no point can be: beyond the frontier."""
-    best = points[points["frontier"]].drop_duplicates([x.column, y]).sort_values(y, ascending=False)
+    A name that would cover that of a better point, or of a line (at ``lines`` of the vertical axis), is left out.
+    """
+    right, up = higher_is_better(x.column), higher_is_better(y.column)
+    best = points[points["frontier"]].drop_duplicates([x.column, y.column]).sort_values(y.column, ascending=not up)
     if len(best) > LABELLED:
         return
-    right = higher_is_better(x.column)
-    across = [_at(v * x.scale, log_x) for v in points[x.column]]
-    upward = [_at(v, log_y) for v in points[y]]
+    across = [_at(v * x.scale, log_x) for v in (points[x.column].min(), points[x.column].max())]
+    upward = [_at(v * y.scale, log_y) for v in (points[y.column].min(), points[y.column].max())]
     placed: list[tuple[float, float]] = []
     models = points[points["encoder"] != "popularity"]["encoder"].nunique()
+    wide = NEAR[0] * (2 if narrow else 1)
     for (_, row), method in zip(best.iterrows(), short_names(best["method"]), strict=True):
         text = method if models < 2 or row["encoder"] == "popularity" else f"{labels.name(row['encoder'])}, {method}"
-        at, height = _at(row[x.column] * x.scale, log_x), _at(row[y], log_y)
-        if any(_share(at - a, across) < NEAR[0] and _share(height - h, upward) < NEAR[1] for a, h in placed):
-            continue  # its word would cover that of a better point
+        at, height = _at(row[x.column] * x.scale, log_x), _at(row[y.column] * y.scale, log_y)
+        if any(_share(at - a, across) < wide and _share(height - h, upward) < NEAR[1] for a, h in placed):
+            continue
+        below = [
+            _share(_at(v, log_y) - height, upward) * (1 if (v > row[y.column] * y.scale) == up else -1) for v in lines
+        ]
+        if _share(at - across[right], across) < 2 * wide and any(NEAR[1] / 2 < gap < 2.5 * NEAR[1] for gap in below):
+            continue
         placed.append((at, height))
         figure.add_annotation(
-            x=at, y=height, text=text, showarrow=False, xanchor="left" if right else "right", yanchor="bottom",
-            xshift=6 if right else -6, yshift=5,
+            x=at, y=height, text=text, showarrow=False, xanchor="left" if right else "right",
+            yanchor="bottom" if up else "top", xshift=6 if right else -6, yshift=5 if up else -5,
         )  # fmt: skip
 
 
@@ -168,34 +188,23 @@ def _share(distance: float, values: Sequence[float]) -> float:
     return abs(distance) / ((max(values) - min(values)) or 1.0)
 
 
-def short_names(methods: Sequence[str]) -> list[str]:
-    """Return "uniform 4 bit" for "uniform 4 bit, scale row", keeping options that tell two of one name apart."""
-    parts = [method.split(", ") for method in methods]
-    named = []
-    for head, *options in parts:
-        others = [set(rest) for other, *rest in parts if other == head]
-        telling = [o for o in options if not all(o in rest for rest in others)]
-        named.append(", ".join([head, *telling]))
-    return named
-
-
 def _at(value: float, logarithm: bool) -> float:
     """Return where an annotation goes: on a logarithmic axis plotly places them by the logarithm."""
     return math.log10(value) if logarithm and value > 0 else value
 
 
-def _legend(figure: go.Figure, points: pd.DataFrame) -> None:
-    """Add one entry a quantizer (a click hides its points) and what filled and open markers mean."""
+def _legend(points: pd.DataFrame) -> list[go.Scatter]:
+    """Return one entry a quantizer (a click hides its points) and what filled and open markers mean."""
+    entries = []
     for quantizer in sorted(points["quantizer"].unique(), key=rank):
         color, symbol = style(quantizer)
-        _entry(figure, labels.name(quantizer), color, symbol, quantizer)
+        entries.append(_entry(labels.name(quantizer), color, symbol, quantizer))
     if points["queries"].nunique() > 1:
-        _entry(figure, "filled: float32 users", GREY, "circle", "filled")
-        _entry(figure, "open: users at the items' bits", GREY, "circle-open", "open")
+        entries.append(_entry("filled: float32 users", GREY, "circle", "filled"))
+        entries.append(_entry("open: users at the items' bits", GREY, "circle-open", "open"))
+    return entries
 
 
-def _entry(figure: go.Figure, name: str, color: str, symbol: str, group: str) -> None:
+def _entry(name: str, color: str, symbol: str, group: str) -> go.Scatter:
     marker = {"color": color, "symbol": symbol, "size": 11, "line": {"width": 2.2 if symbol.endswith("open") else 0}}
-    figure.add_scatter(
-        x=[None], y=[None], mode="markers", name=name, marker=marker, legendgroup=group, hoverinfo="skip"
-    )
+    return go.Scatter(x=[None], y=[None], mode="markers", name=name, marker=marker, legendgroup=group, hoverinfo="skip")

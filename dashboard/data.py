@@ -1,7 +1,8 @@
 """The only door to the engine's results: cached reads of the catalog's snapshot and of the folders of finished runs.
 
 Caches are keyed by the runs folder, the snapshot's name and plain ids, never by a table (streamlit hashes large ones by
-sample). A snapshot is immutable, so a cached read can never be stale.
+sample). A snapshot is immutable, so a cached read can never be stale. Tables of all runs are shared; whoever changes
+one has a copy (pandas copies on write).
 """
 
 from pathlib import Path
@@ -38,7 +39,7 @@ def snapshot() -> str | None:
 def runs() -> pd.DataFrame:
     """Return all runs, newest first, with the columns of the catalog; empty before the first."""
     name = snapshot()
-    return pd.DataFrame(columns=list(RUN_COLUMNS)) if name is None else _runs(str(root()), name)
+    return pd.DataFrame(columns=list(RUN_COLUMNS)) if name is None else _runs(str(root()), name).copy(deep=False)
 
 
 def live_runs() -> pd.DataFrame:
@@ -58,14 +59,14 @@ def live_runs() -> pd.DataFrame:
 def points() -> pd.DataFrame:
     """Return the catalog's measured points, one row per (run, index, query bits); empty before the first."""
     name = snapshot()
-    return pd.DataFrame() if name is None else _points(str(root()), name)
+    return pd.DataFrame() if name is None else _points(str(root()), name).copy(deep=False)
 
 
 def scaled_points() -> pd.DataFrame:
     """Return the points at larger catalogues, one row per (run, index, query bits, items); empty where none were
     measured."""
     name = snapshot()
-    return pd.DataFrame() if name is None else _points(str(root()), name, scaled=True)
+    return pd.DataFrame() if name is None else _points(str(root()), name, scaled=True).copy(deep=False)
 
 
 def methods(kind: str) -> list[dict[str, Any]]:
@@ -86,13 +87,13 @@ def measurements(run_id: str) -> pd.DataFrame:
     return pd.DataFrame(columns=rows.ROWS.names) if name is None else _measurements(str(root()), name, run_id)
 
 
-@st.cache_data(show_spinner=False, max_entries=4)
+@st.cache_resource(show_spinner=False, max_entries=4)
 def _runs(folder: str, name: str) -> pd.DataFrame:
     table = catalog.runs(Path(folder)).astype({"error": object, "checkpoint": object, "split": object})
     return table.assign(**{c: table[c].where(table[c].notna(), None) for c in ("error", "checkpoint", "split")})
 
 
-@st.cache_data(show_spinner=False, max_entries=4)
+@st.cache_resource(show_spinner=False, max_entries=4)
 def _points(folder: str, name: str, scaled: bool = False) -> pd.DataFrame:
     return catalog.scaled_points(Path(folder)) if scaled else catalog.points(Path(folder))
 

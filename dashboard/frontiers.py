@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from dashboard import labels
-from engine.frontier import on_frontier
+from engine.frontier import higher_is_better, on_frontier
 from engine.spec import FLOAT_BITS
 
 FILTERS = {
@@ -29,8 +29,17 @@ def described(points: pd.DataFrame, runs: pd.DataFrame, defaults: labels.Default
         if column not in table:
             table[column] = float("nan")  # of runs before it was measured
     table["queries"] = ["float32" if bits == FLOAT_BITS else "own" for bits in table["query_bits"]]
-    table["method"] = [labels.method(row, defaults) for row in table[NAMING].to_dict("records")]
+    table["method"] = _methods(table, defaults)
     return table
+
+
+def _methods(table: pd.DataFrame, defaults: labels.Defaults | None) -> list[str]:
+    """Return the method's name of each point, made once for each combination: thousands of points share a few."""
+    known: dict[tuple[Any, ...], str] = {}
+    rows = list(zip(*(table[column].tolist() for column in NAMING), strict=True))
+    for row in set(rows):
+        known[row] = labels.method(dict(zip(NAMING, row, strict=True)), defaults)
+    return [known[row] for row in rows]
 
 
 def filtered(
@@ -59,16 +68,34 @@ def reference(table: pd.DataFrame, column: str) -> pd.Series:
     return table["checkpoint"].map(best).astype(float).rename("reference")
 
 
-def judged(table: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
-    """Return the points that have both metrics, with "frontier" (bool), judged for each data set on its own.
+def judged(table: pd.DataFrame, x: str, y: str, by: Sequence[str] = ("dataset",)) -> pd.DataFrame:
+    """Return the points that have both metrics, with "frontier" (bool), judged for each group of ``by`` on its own.
 
-    Points of different data sets never dominate each other: their recalls are of different users and items.
+    Points of different data sets never dominate each other: their recalls are of different users and items. Nor do
+    times of different machines: ``by`` then holds "hardware" as well.
     """
     measured = table[table[x].notna() & table[y].notna()].copy()
     measured["frontier"] = False
-    for _, group in measured.groupby("dataset"):
+    for _, group in measured.groupby(list(by)):
         measured.loc[group.index, "frontier"] = on_frontier(group, x, y)
     return measured
+
+
+def panels(points: pd.DataFrame, by: Sequence[str], order: Sequence[str] = ()) -> list[tuple[str, pd.DataFrame]]:
+    """Return a title and the points of each chart: one for each group, those of most points first; a single one has
+    no title.
+
+    Parameters
+    ----------
+    order : data sets in the order in which they were chosen
+    """
+    groups = [(tuple(map(str, key)), group) for key, group in points.groupby(list(by))]
+    if len(groups) < 2:
+        return [("", group) for _, group in groups]
+    telling = [place for place in range(len(by)) if len({key[place] for key, _ in groups}) > 1]
+    chosen = list(order)
+    groups.sort(key=lambda g: (chosen.index(g[0][0]) if g[0][0] in chosen else len(chosen), -len(g[1]), g[0]))
+    return [(" · ".join(key[place] for place in telling), group) for key, group in groups]
 
 
 def share_of_float(table: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -85,3 +112,12 @@ def originals(points: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
     """Return the catalog's own rows of the shown points, untouched by what was added beside them."""
     keys = ["run_id", "index", "query_bits"]
     return points[points.set_index(keys).index.isin(shown.set_index(keys).index)]
+
+
+def best_first(points: pd.DataFrame, y: str, most: int) -> pd.DataFrame:
+    """Return judged points, the best by ``y`` first; of more than ``most``, the frontier's and the best others."""
+    ordered = points.sort_values(y, ascending=not higher_is_better(y))
+    if len(ordered) <= most:
+        return ordered
+    others = ordered.index[~ordered["frontier"]][: max(0, most - int(ordered["frontier"].sum()))]
+    return ordered[ordered["frontier"] | ordered.index.isin(others)]

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -80,6 +80,8 @@ COSTS = {
              "Users answered in a second, in batches of 64 on one thread; more is better.", 1.0, "%.0f", True),
     )
 }  # fmt: skip
+AXES = (*QUALITY, *COSTS)
+"""Everything that an axis can show, by name; `axis` gives the column, which for quality depends on k."""
 
 COLUMNS = {
     "bytes_per_item": "Bytes per item", "index_bytes": "Index (bytes)", "compression": "Smaller than float32 (×)",
@@ -106,6 +108,15 @@ def axis_title(column: str) -> str:
         if kind in QUALITY
         else COLUMNS.get(column, column)
     )
+
+
+def axis(name: str, k: int = 20, share: bool = False) -> Axis:
+    """Return an axis by its name in `AXES`; quality at list length k, recall and NDCG also as a share of float32."""
+    if name in COSTS:
+        return COSTS[name]
+    of, column = share and name != "overlap", f"{name}@{k}"
+    title = axis_title(column) + (", share of float32" if of else "")
+    return replace(QUALITY[name], column=f"{column}_share" if of else column, title=title, format="%.4f")
 
 
 def option_title(key: str) -> str:

@@ -1,4 +1,7 @@
-"""The controls above the trade-off chart: what is compared, the filters, the machine, the axes."""
+"""The controls above the trade-off chart: what is compared, the axes, the filters, the machine.
+
+All are bound to the address: a link shows the same, and the choices survive a visit to another page.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,76 +11,95 @@ import streamlit as st
 
 from dashboard import frontiers, labels, size_parts
 from dashboard.chart_style import rank
-from dashboard.labels import COSTS, QUALITY, Axis
+from dashboard.labels import AXES, COSTS, QUALITY, Axis
 from engine.spec import KS
 
-KEEP: dict[str, Any] = {"persist_state": "session"}
-"""Choices survive a visit to another page."""
+LINK: dict[str, Any] = {"bind": "query-params"}
 WORDS = {"float32": "float32", "own": "the items' own bits"}
+EVERY = "all machines, a chart for each"
+ALL_AXES = {**QUALITY, **COSTS}
 
 
 @dataclass(frozen=True)
 class View:
-    """What the chart shows: quality column against cost, of which data sets, as a share of float32 or as it is."""
+    """What the chart shows: one metric against another, of which data sets, at which catalogue size."""
 
     datasets: list[str]
-    quality: str
     x: Axis
+    y: Axis
     share: bool
+    """Whether recall and NDCG are divided by what float32 reached."""
     items: int | None = None
     """The catalogue size that costs are shown at; None: the data set's own."""
 
     @property
-    def y(self) -> str:
-        """The column on the vertical axis."""
-        return f"{self.quality}_share" if self.share else self.quality
+    def timed(self) -> bool:
+        """Whether an axis is a time, so that machines are told apart."""
+        return self.x.timed or self.y.timed
 
     @property
-    def title(self) -> str:
-        return labels.axis_title(self.quality) + (", share of float32" if self.share else "")
+    def by(self) -> list[str]:
+        """The columns whose values have a chart and a frontier each."""
+        return ["dataset", "hardware"] if self.timed else ["dataset"]
+
+    @property
+    def qualities(self) -> list[str]:
+        """The quality columns on the axes, as they are in the catalog."""
+        columns = (axis.column.removesuffix("_share") for axis in (self.y, self.x))
+        return [column for column in columns if column.partition("@")[0] in QUALITY]
 
 
 def choose_view(table: pd.DataFrame, scaled: pd.DataFrame) -> View:
     """Draw the controls of the first rows, and return what was chosen; the data set measured last comes first."""
     known = list(table.sort_values("finished", ascending=False)["dataset"].unique())
-    a, b, c, d = st.columns([3, 2, 2, 3], vertical_alignment="bottom")
+    a, b, c, d = st.columns([3, 3, 3, 1.4], vertical_alignment="bottom")
     datasets = a.multiselect(
         "Data set", known, default=known[:1], key="t_datasets", placeholder="choose a data set",
-        help="One at a time compares like with like. With several, each has a frontier of its own.", **KEEP,
+        help="With several, each has a chart and a frontier of its own: other users and items cannot be compared.",
+        **LINK,
     )  # fmt: skip
-    kind = b.selectbox(
-        "Quality", list(QUALITY), format_func=lambda q: QUALITY[q].title, key="t_quality",
-        help="\n\n".join(f"**{q.title}**: {q.help}" for q in QUALITY.values()), **KEEP,
-    )  # fmt: skip
-    k = c.selectbox("List length k", KS, index=KS.index(20), key="t_k", help="How many items are recommended.", **KEEP)
-    cost = d.selectbox(
-        "Against", list(COSTS), format_func=lambda column: COSTS[column].title, key="t_cost",
-        help="\n\n".join(f"**{axis.title}**: {axis.help}" for axis in COSTS.values()), **KEEP,
+    up = _axis(b, "Vertical axis", "recall", "t_y")
+    across = _axis(c, "Horizontal axis", "bytes_per_item", "t_x")
+    k = d.selectbox(
+        "List length k", KS, index=KS.index(20), key="t_k", disabled=not {up, across} & set(QUALITY),
+        help="How many items are recommended. It concerns recall, NDCG and overlap.", **LINK,
     )  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
-        items = size_parts.choose(scaled, **KEEP)
+        items = size_parts.choose(scaled, **LINK)
         share = st.toggle(
-            "As a share of float32", key="t_share", disabled=kind == "overlap",
-            help="Divides each point by what float32 reached with the same trained model: 1 means that nothing was "
-            "lost.", **KEEP,
+            "As a share of float32", key="t_share", disabled=not {up, across} & {"recall", "ndcg"},
+            help="Divides recall and NDCG by what float32 reached with the same trained model: 1 means that nothing "
+            "was lost.", **LINK,
         )  # fmt: skip
-    return View(datasets, f"{kind}@{k}", COSTS[cost], share and kind != "overlap", items)
+    shared = share and bool({up, across} & {"recall", "ndcg"})
+    return View(datasets, labels.axis(across, k, shared), labels.axis(up, k, shared), shared, items)
+
+
+def _axis(place: Any, title: str, first: str, key: str) -> str:
+    words = "\n\n".join(f"**{axis.title}**: {axis.help}" for axis in ALL_AXES.values())
+    return str(
+        place.selectbox(
+            title, AXES, index=AXES.index(first), format_func=lambda name: ALL_AXES[name].title, key=key,
+            help="Any two can be set against each other.\n\n" + words, **LINK,
+        )
+    )  # fmt: skip
 
 
 def choose_filters(
     table: pd.DataFrame, timed: pd.DataFrame | None
 ) -> tuple[dict[str, list[Any]], str | None, bool, bool]:
-    """Return chosen values by column, the one hardware, and which axes are logarithmic.
+    """Return chosen values by column, the one hardware (None: all), and which axes are logarithmic.
 
     A filter appears only where there is something to choose between.
 
     Parameters
     ----------
-    timed : the points whose machines are told apart; None where the cost is no time
+    timed : the points whose machines are told apart; None where no axis is a time
     """
     hardware = None if timed is None else _hardware(timed)
     offered = [column for column in frontiers.FILTERS if len(frontiers.distinct(table, column)) > 1]
-    active = sum(bool(st.session_state.get(f"t_{column}")) for column in offered)
+    keys = [f"t_{column}" for column in offered]
+    active = sum(bool(st.session_state.get(key) or any(st.query_params.get_all(key))) for key in keys)
     chosen: dict[str, list[Any]] = {}
     title = "Filters and axes" + (f" ({active} active)" if active else "")
     with st.expander(title, icon=":material/tune:", key="t_filters"):
@@ -85,11 +107,11 @@ def choose_filters(
         for place, column in enumerate(offered):
             chosen[column] = columns[place % 3].multiselect(
                 frontiers.FILTERS[column], _offered(table, column), key=f"t_{column}", placeholder="all",
-                format_func=_word, **KEEP,
+                format_func=_word, **LINK,
             )  # fmt: skip
         with st.container(horizontal=True):
-            log_x = st.toggle("Logarithmic cost axis", value=True, key="t_log_x", **KEEP)
-            log_y = st.toggle("Logarithmic quality axis", key="t_log_y", **KEEP)
+            log_x = st.toggle("Logarithmic horizontal axis", value=True, key="t_log_x", **LINK)
+            log_y = st.toggle("Logarithmic vertical axis", key="t_log_y", **LINK)
     return chosen, hardware, log_x, log_y
 
 
@@ -103,9 +125,10 @@ def _word(value: Any) -> str:
 
 
 def _hardware(table: pd.DataFrame) -> str | None:
-    """Times of two machines are never drawn on one chart: choose one where there are several."""
+    """Times of two machines are never drawn on one chart: choose one where there are several, or a chart for each."""
     machines = frontiers.distinct(table, "hardware")
     if len(machines) < 2:
         return machines[0] if machines else None
-    words = "Times of different machines cannot be compared, so one is shown at a time."
-    return str(st.selectbox("Measured on", machines, key="t_hardware", help=words, **KEEP))
+    words = "Times of different machines cannot be compared: one is shown at a time, or each on a chart of its own."
+    chosen = str(st.selectbox("Measured on", [*machines, EVERY], key="t_hardware", help=words, **LINK))
+    return None if chosen == EVERY else chosen

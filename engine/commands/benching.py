@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from engine.commands.pages import dashboard
 from engine.commands.parsing import integers
 from engine.commands.running import ROOT
 from engine.commands.tables import Column, Row, table, wrapped
@@ -21,10 +22,11 @@ from engine.store.folders import runs_root
 
 @click.group(epilog="Example:  python -m engine bench kernels --items 41000,1000000 --peers")
 def bench() -> None:
-    """Measure our kernels and our training themselves."""
+    """Measure our kernels, our training and our pages themselves."""
 
 
 bench.add_command(train)
+bench.add_command(dashboard)
 
 
 @bench.command(epilog="Example:  python -m engine bench kernels --items 41000,1000000 --peers --threads 1,2")

@@ -34,6 +34,7 @@ def test_from_first_open_to_csv(server: Any, page: Any, tmp_path: Path) -> None:
     assert_equals_catalog(tmp_path / "points.csv", server.root)
 
     frontier_point(page).click(force=True)
+    page.get_by_role("button", name="Open run").click()
     page.wait_for_url("**/run?run_id=*")
     run_id = page.url.split("run_id=")[1].split("&")[0]
     points = catalog.points(server.root)

@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard import chart_style, charts, labels, run_charts
-from dashboard.labels import COSTS
+from dashboard import chart_style, charts, labels, run_charts, thinning
+from dashboard.labels import COSTS, axis
+from dashboard.point_words import hover, short_names
 
-BYTES = COSTS["bytes_per_item"]
+BYTES, RECALL = COSTS["bytes_per_item"], axis("recall", 20)
 
 
 def points(**columns: object) -> pd.DataFrame:
@@ -35,8 +36,10 @@ def points(**columns: object) -> pd.DataFrame:
     return pd.DataFrame(table | columns)
 
 
-def drawn(table: pd.DataFrame, x=BYTES, log_x=True, log_y=False, references=()):
-    return charts.tradeoffs(table, x, "recall@20", "Recall@20", log_x=log_x, log_y=log_y, references=references)
+def drawn(table: pd.DataFrame, x=BYTES, y=RECALL, log_x=True, log_y=False, references=()):
+    return charts.tradeoffs(
+        table, x, y, log_x=log_x, log_y=log_y, references=[charts.Reference(*r) for r in references]
+    )
 
 
 def markers(figure):
@@ -65,6 +68,53 @@ def test_for_throughput_more_is_better_and_the_steps_turn_round():
     assert line.line.shape == "vh"
 
 
+CORNERS = {
+    ("latency_p50_us", "recall"): ("↖ better", "hv", "right", "bottom"),
+    ("throughput_qps", "ndcg"): ("better ↗", "vh", "left", "bottom"),
+    ("bytes_per_item", "latency_p99_us"): ("↙ better", "hv", "right", "top"),
+    ("recall", "index_bytes"): ("better ↘", "vh", "left", "top"),
+}
+"""Axes across and upward → where better is, how the steps turn, and on which side of a point its name stands."""
+
+
+@pytest.mark.parametrize("names, looks", CORNERS.items())
+def test_any_two_metrics_make_a_frontier_whose_steps_turn_towards_the_worse(names, looks):
+    x, y = (axis(name) for name in names)
+    table = points(**{x.column: [1.0, 2.0, 3.0], y.column: [5.0, 7.0, 8.0]}, frontier=[True, True, False])
+    figure = drawn(table, x, y)
+    line = next(t for t in figure.data if t.mode == "lines")
+    named = next(a for a in figure.layout.annotations if a.text == "uniform 4 bit")
+    assert (figure.layout.annotations[0].text, line.line.shape, named.xanchor, named.yanchor) == looks
+
+
+def test_quality_on_the_horizontal_axis_has_its_intervals_and_its_line_there():
+    figure = drawn(points(), RECALL, BYTES, log_x=False, references=[("x", "float32: 0.2000", 0.2)])
+    assert markers(figure)["r-float"].error_x.array[0] == pytest.approx(0.02)
+    assert markers(figure)["r-float"].error_y.array is None
+    assert [(s.x0, s.x1) for s in figure.layout.shapes] == [(0.2, 0.2)]
+
+
+def many(copies: int) -> pd.DataFrame:
+    """Thousands of points: as many of each of two methods, side by side in a few places."""
+    table = pd.concat([points()] * copies, ignore_index=True)
+    rng = np.random.default_rng(0)
+    return table.assign(**{"recall@20": table["recall@20"] * rng.uniform(0.9, 1, len(table)), "frontier": False})
+
+
+def test_of_thousands_of_points_those_that_cover_each_other_are_drawn_once():
+    table = many(1000)
+    few = thinning.thinned(table, BYTES, RECALL, True, False)
+    assert len(few) <= thinning.MOST and set(few["quantizer"]) == set(table["quantizer"])
+    assert few["recall@20"].max() == table["recall@20"].max()  # of one place the best is drawn
+
+
+def test_points_on_the_frontier_are_all_drawn_and_few_points_as_they_are():
+    table = many(1000)
+    table.loc[::30, "frontier"] = True
+    assert thinning.thinned(table, BYTES, RECALL, True, False)["frontier"].sum() == 100
+    assert len(thinning.thinned(many(10), BYTES, RECALL, True, False)) == 30
+
+
 def test_error_bars_reach_from_the_low_to_the_high_end_of_the_interval():
     error = markers(drawn(points()))["r-float"].error_y
     assert error.array[0] == pytest.approx(0.02)  # 0.20 … 0.22
@@ -87,26 +137,33 @@ def test_users_at_the_items_bits_have_open_markers():
 
 
 def test_hover_names_everything_about_a_point():
-    text = charts.hover(points().to_dict("records")[1])
+    text = hover(points().to_dict("records")[1])
     for part in ("uniform 4 bit, scale row", "float32 users", "demo", "64 dimensions", "seed 0", "34", "0.1700–0.2000"):
         assert part in text
 
 
 def test_what_was_not_measured_is_said_and_never_zero():
     row = points().drop(columns=["recall@20", "recall@20_low"]).to_dict("records")[0]
-    assert "Recall@20: not measured" in charts.hover(row)
+    assert "Recall@20: not measured" in hover(row)
 
 
 def test_the_float32_line_stands_at_its_value():
-    figure = drawn(points(), references=[("float32: 0.2000", 0.2)])
+    figure = drawn(points(), references=[("y", "float32: 0.2000", 0.2)])
     assert [s.y0 for s in figure.layout.shapes] == [0.2]
     assert "float32: 0.2000" in [a.text for a in figure.layout.annotations]
 
 
 def test_the_float32_line_and_the_frontier_are_named_on_its_two_sides():
     # a small format that keeps everything stands on the line, at its named end
-    sides = {a.text: a.yanchor for a in drawn(points(), references=[("float32: 0.2000", 0.2)]).layout.annotations}
+    sides = {a.text: a.yanchor for a in drawn(points(), references=[("y", "float32: 0.2000", 0.2)]).layout.annotations}
     assert (sides["float32: 0.2000"], sides["uniform 4 bit"]) == ("top", "bottom")
+
+
+def test_a_name_that_would_cover_that_of_the_float32_line_is_left_out():
+    table = points(**{"recall@20": [0.20, 0.192, 0.10]})  # the small format is just beneath the line's name
+    texts = [a.text for a in drawn(table, references=[("y", "float32: 0.2000", 0.2)]).layout.annotations]
+    assert "uniform 4 bit" not in texts and "float32" in texts
+    assert "uniform 4 bit" in [a.text for a in drawn(table).layout.annotations]
 
 
 def test_annotations_are_placed_by_the_logarithm_on_logarithmic_axes():
@@ -115,7 +172,7 @@ def test_annotations_are_placed_by_the_logarithm_on_logarithmic_axes():
 
 
 def test_labels_on_the_frontier_tell_apart_what_shares_a_name():
-    assert charts.short_names(
+    assert short_names(
         ["sign 1 bit, fit mse, scale row", "sign 1 bit, fit mse, no scale", "uniform 4 bit, scale row"]
     ) == [
         "sign 1 bit, scale row",

@@ -50,3 +50,42 @@ def test_one_hardware_at_a_time():
 def test_originals_are_the_catalogs_own_rows():
     shown = frontiers.share_of_float(table(), "recall@20").iloc[[1]]
     pd.testing.assert_frame_equal(frontiers.originals(table(), shown), table().iloc[[1]])
+
+
+def test_times_of_another_machine_never_dominate():
+    timed = table().assign(dataset="a", latency_p50_us=[9.0, 8.0, 1.0, 7.0])
+    judged = frontiers.judged(timed, "latency_p50_us", "recall@20", ["dataset", "hardware"])
+    assert judged["frontier"].all()  # "a-other" is faster than all and better than some, but on machine "two"
+
+
+@pytest.mark.parametrize("x, y, best", [
+    ("cost", "other", {"a-float"}),  # two costs: less of both
+    ("throughput_qps", "recall@20", {"a-float", "a-four", "b-four"}),  # more of both
+    ("ndcg@20", "cost", {"a-float", "b-four"}),  # more across, less upward
+])  # fmt: skip
+def test_a_frontier_knows_the_direction_of_both_metrics(x, y, best):
+    of = table().assign(dataset="a", cost=[1.0, 2.0, 3.0, 4.0], other=[1.0, 2.0, 3.0, 4.0],
+                        throughput_qps=[1.0, 2.0, 0.5, 9.0])  # fmt: skip
+    of["ndcg@20"] = [0.5, 0.4, 0.5, 0.9]
+    judged = frontiers.judged(of, x, y)
+    assert set(judged.loc[judged["frontier"], "run_id"]) == best
+
+
+def test_each_data_set_and_machine_has_a_chart_named_by_what_differs():
+    judged = frontiers.judged(table(), "bytes_per_item", "recall@20", ["dataset", "hardware"])
+    assert [t for t, _ in frontiers.panels(judged, ["dataset", "hardware"], ["b", "a"])] == [
+        "b · one",
+        "a · one",
+        "a · two",
+    ]
+    assert [t for t, _ in frontiers.panels(judged, ["dataset"])] == ["a", "b"]
+    assert [t for t, _ in frontiers.panels(judged[judged["dataset"] == "a"], ["dataset"])] == [""]
+
+
+def test_a_shortened_table_keeps_the_frontier_and_the_best():
+    judged = frontiers.judged(table().assign(dataset="a"), "bytes_per_item", "recall@20")
+    assert list(frontiers.best_first(judged, "recall@20", 3)["run_id"]) == ["a-float", "a-other", "a-four"]
+    few = frontiers.best_first(judged.assign(frontier=judged["run_id"] == "b-four"), "recall@20", 2)
+    assert list(few["run_id"]) == ["a-float", "b-four"]  # the frontier's own, whatever it reaches
+    first = frontiers.best_first(judged.assign(frontier=judged["run_id"] == "a-float"), "recall@20", 2)
+    assert list(first["run_id"]) == ["a-float", "a-other"]  # its own place is not taken twice

@@ -1,0 +1,96 @@
+"""Beneath the trade-off chart: what can be done with the selected points, and all points as a table and as files."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import compare, downloads, frontiers, labels
+from dashboard.labels import COSTS, QUALITY
+from dashboard.tradeoff_controls import View
+from dashboard.widgets import open_run
+
+COMPARE_PAGE = "views/compare.py"
+COMPARED = (2, compare.MOST)
+"""Least and most points that Compare shows side by side."""
+ROWS = 300
+"""Rows that the table shows; of more points, those on the frontier and the best of the others."""
+Chosen = list[tuple[str, int]]
+"""Run id and query bits of each selected point."""
+
+
+def clicked(state: Any) -> Chosen:
+    """Return the points that are selected in a chart."""
+    marks = (point.get("customdata") for point in state["selection"]["points"])
+    return [(str(mark[0]), int(mark[1])) for mark in marks if mark]
+
+
+def actions(chosen: Chosen, points: pd.DataFrame) -> None:
+    """Say how many points are selected and what can be done with them.
+
+    Parameters
+    ----------
+    points : the catalog's own rows, for the export
+    """
+    n, runs = len(chosen), list(dict.fromkeys(run_id for run_id, _ in chosen))
+    with st.container(horizontal=True, vertical_alignment="center", key="t_actions"):
+        if not chosen:
+            st.caption(
+                ":material/touch_app: Click a point to open, compare or export it: with Shift for several, or draw a "
+                "box or a lasso with the tools above the chart. Rows of the table beneath can be selected alike."
+            )
+            return
+        st.markdown(f"**{n} point{'s' * (n > 1)} selected**", width="content")
+        if st.button(
+            "Open run", icon=":material/science:", key="t_open", disabled=len(runs) != 1,
+            help="All about the run of this point." if len(runs) == 1 else f"Select one run: {len(runs)} are selected.",
+        ):  # fmt: skip
+            open_run(runs[0])
+        if st.button(
+            f"Compare these {n}" if n > 1 else "Compare", icon=":material/compare_arrows:", key="t_compare",
+            disabled=not COMPARED[0] <= n <= COMPARED[1], type="primary",
+            help=f"Side by side, with what differs. {COMPARED[0]} to {COMPARED[1]} points can be compared.",
+        ):  # fmt: skip
+            st.switch_page(COMPARE_PAGE, query_params={"points": compare.written(chosen)})
+        of = pd.MultiIndex.from_frame(points[["run_id", "query_bits"]]).isin(chosen)
+        with st.popover("Export selection", icon=":material/download:", key="t_export"):
+            downloads.table(points[of], "fewbits-selection", "t_selected")
+
+
+def beneath(shown: pd.DataFrame, judged: pd.DataFrame, points: pd.DataFrame, view: View) -> Chosen:
+    """Draw the points as a table, best first, and a download of all that pass the filters; return the selected ones."""
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
+        st.subheader("The same points as a table", anchor=False)
+        downloads.table(lambda: frontiers.originals(points, shown), "fewbits-points", "t")
+    ordered = frontiers.best_first(judged, view.y.column, ROWS)
+    table, settings = _table(ordered, view)
+    event = st.dataframe(
+        table, column_config=settings, hide_index=True, key="t_table", selection_mode="multi-row", on_select="rerun",
+        height=min(35 * (len(table) + 1) + 3, 460),
+    )  # fmt: skip
+    left_out = len(judged) - len(ordered)
+    rest = f" {left_out:,} points off the frontier are left out; the download holds all." if left_out else ""
+    st.caption(f"Select rows to open, compare or export them. Click a column's head to sort.{rest}")
+    rows = ordered.iloc[list(event["selection"]["rows"])]
+    return list(zip(rows["run_id"], rows["query_bits"].astype(int), strict=True))
+
+
+def _table(ordered: pd.DataFrame, view: View) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the table with human columns, and how each is written."""
+    number = st.column_config.NumberColumn
+    columns: dict[str, Any] = {
+        "Method": ordered["method"],
+        "Frontier": ordered["frontier"].map({True: "● yes", False: ""}),
+        "Users searched at": ordered["query_bits"].map(labels.queries),
+    }
+    settings: dict[str, Any] = {"Method": st.column_config.TextColumn(pinned=True, width="medium")}
+    qualities = [labels.axis(kind, int(k)) for kind, _, k in (column.partition("@") for column in view.qualities)]
+    first = [view.y, view.x, *qualities]
+    for axis in [*first, *(labels.axis(kind) for kind in QUALITY), *COSTS.values()]:
+        if axis.column in ordered and axis.title not in columns and ordered[axis.column].notna().any():
+            columns[axis.title] = ordered[axis.column] * axis.scale
+            settings[axis.title] = number(format=axis.format, help=axis.help)
+    columns |= {"Data set": ordered["dataset"], "Model": [labels.model(r) for r in ordered.to_dict("records")]}
+    columns |= {"Measured on": ordered["hardware"], "Finished": ordered["finished"]}
+    settings["Finished"] = st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", help="Time in UTC.")
+    return pd.DataFrame(columns), settings

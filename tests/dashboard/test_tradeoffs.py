@@ -1,0 +1,93 @@
+"""The Trade-offs page: charts side by side, links that show the same again, and what selected points are for."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard import data, results
+from dashboard.tradeoff_controls import EVERY
+from tests.dashboard import make_runs
+from tests.dashboard.conftest import button, texts
+
+
+def test_several_data_sets_have_a_chart_and_a_frontier_each(show, runs, root):
+    make_runs.make_runs(root, 8, dataset="other")
+    app = show("tradeoffs", {"t_datasets": ["demo", "other"]})
+    assert len(app.get("plotly_chart")) == 2
+    assert [m.value for m in app.markdown if m.value in ("**demo**", "**other**")] == ["**demo**", "**other**"]
+
+
+def test_several_machines_can_be_shown_each_on_its_own_chart(show, runs, root):
+    make_runs.make_runs(root, 8, hardware="Another CPU", first=8)
+    app = show("tradeoffs", {"t_x": "latency_p50_us", "t_hardware": EVERY})
+    assert len(app.get("plotly_chart")) == 2
+    assert "Each machine has its own chart." in texts(app)
+    assert len(show("tradeoffs", {"t_x": "index_bytes"}).get("plotly_chart")) == 1  # bytes are the same anywhere
+
+
+def test_a_link_shows_the_same_again(show, runs):
+    link = {"t_y": "NDCG", "t_x": "Latency, median (µs)", "t_k": "50", "t_share": "true", "t_quantizer": "uniform"}
+    app = show("tradeoffs", **link)
+    chosen = {key: app.selectbox(key=key).value for key in ("t_y", "t_x", "t_k")}
+    assert chosen == {"t_y": "ndcg", "t_x": "latency_p50_us", "t_k": 50}
+    assert app.toggle(key="t_share").value and app.multiselect(key="t_quantizer").value == ["uniform"]
+    assert app.expander[0].label == "Filters and axes (1 active)"
+
+
+def test_choices_survive_a_visit_to_another_page(show, runs):
+    app = show("tradeoffs")
+    app.selectbox(key="t_y").set_value("ndcg").run()
+    app.switch_page("views/queue.py").run()
+    app.switch_page("views/tradeoffs.py").run()
+    assert app.selectbox(key="t_y").value == "ndcg"
+
+
+def test_one_metric_on_both_axes_is_a_sentence(show, runs):
+    app = show("tradeoffs", {"t_x": "recall", "t_y": "recall"})
+    assert "Both axes show the same metric" in app.info[0].value and not app.get("plotly_chart")
+
+
+def test_two_costs_can_be_set_against_each_other(show, runs):
+    app = show("tradeoffs", {"t_x": "bytes_per_item", "t_y": "latency_p99_us"})
+    assert app.get("plotly_chart") and not app.error
+    assert app.selectbox(key="t_k").disabled and app.toggle(key="t_share").disabled  # neither is about lists
+
+
+def test_a_shared_table_is_not_changed_by_who_uses_it(runs):
+    for table in (results.described(), data.points()):
+        table["quantizer"] = "spoilt"
+    assert "spoilt" not in set(results.described()["quantizer"]) | set(data.points()["quantizer"])
+
+
+def chosen(n: int) -> AppTest:
+    """The row of buttons with the first n points selected."""
+
+    def page() -> None:
+        import streamlit as st
+
+        from dashboard import data
+        from dashboard.tradeoff_parts import actions
+
+        points = data.points()
+        pairs = list(zip(points["run_id"], points["query_bits"].astype(int), strict=True))
+        actions(pairs[: st.session_state["n"]], points)
+
+    app = AppTest.from_function(page)
+    app.session_state["n"] = n
+    return app.run()
+
+
+def test_nothing_selected_says_what_selecting_is_for(runs):
+    app = chosen(0)
+    assert not app.button and "Click a point to open, compare or export it" in texts(app)
+
+
+@pytest.mark.parametrize(
+    "n, can_open, can_compare", [(1, True, False), (2, False, True), (6, False, True), (7, False, False)]
+)
+def test_selected_points_can_be_opened_compared_or_exported(runs, n, can_open, can_compare):
+    app = chosen(n)
+    points = data.points()
+    one_run = points["run_id"].head(n).nunique() == 1
+    assert button(app, "Open run").disabled != one_run
+    assert button(app, f"Compare these {n}" if n > 1 else "Compare").disabled != can_compare
+    assert app.get("download_button")
