@@ -18,6 +18,8 @@ PAGES = {
         st.Page(
             "views/tradeoffs.py", title="Trade-offs", icon=":material/show_chart:", url_path="tradeoffs", default=True
         ),
+        st.Page("views/budget.py", title="Budget", icon=":material/savings:", url_path="budget"),
+        st.Page("views/compare.py", title="Compare", icon=":material/compare:", url_path="compare"),
         st.Page("views/run.py", title="Run", icon=":material/science:", url_path="run"),
         st.Page("views/users.py", title="Users", icon=":material/person_search:", url_path="users"),
     ],

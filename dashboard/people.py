@@ -4,6 +4,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from dashboard import data
@@ -13,6 +14,8 @@ from engine.spec import FLOAT_BITS
 HAVE_IT = "Users who have it"
 MATCHES = 50
 """Users offered for a search that fits several."""
+WORST = 100
+"""Users in the table of those who lose most."""
 
 
 def search(names: Sequence[str | None], text: str) -> list[int]:
@@ -62,10 +65,10 @@ def random_user(users: Sequence[int], total: int) -> int:
     return int(random.choice(users)) if users else random.randrange(total)
 
 
-def against_float(row: dict[str, Any], bits: int) -> tuple[pd.DataFrame, bool]:
+def against_float(row: dict[str, Any], bits: int, k: int = 20) -> tuple[pd.DataFrame, bool]:
     """Return the users' metrics in a run with "reference" and "change", and whether the reference is a float32 run.
 
-    "change" is recall@20 minus that of the float32 run on the same checkpoint; where there is none, the overlap with
+    "change" is recall@k minus that of the float32 run on the same checkpoint; where there is none, the overlap with
     the float32 list minus 1.
     """
     metrics = data.user_metrics(row["run_id"])
@@ -75,10 +78,52 @@ def against_float(row: dict[str, Any], bits: int) -> tuple[pd.DataFrame, bool]:
     other = data.float_run(row["checkpoint"])
     floats = data.user_metrics(other) if other else pd.DataFrame()
     if floats.empty:
-        return mine.assign(reference=float("nan"), change=mine["overlap@20"] - 1), False
-    reference = floats[floats["query_bits"] == FLOAT_BITS].set_index("user")["recall@20"]
+        return mine.assign(reference=float("nan"), change=mine[f"overlap@{k}"] - 1), False
+    reference = floats[floats["query_bits"] == FLOAT_BITS].set_index("user")[f"recall@{k}"]
     mine = mine.assign(reference=mine["user"].map(reference))
-    return mine.assign(change=mine["recall@20"] - mine["reference"]), True
+    return mine.assign(change=mine[f"recall@{k}"] - mine["reference"]), True
+
+
+def by_loss(metrics: pd.DataFrame, k: int, overlap: bool = False) -> pd.DataFrame:
+    """Return the users of `against_float` in the order of their loss, the greatest first.
+
+    Of equal losses of recall the list that changed most comes first; with ``overlap`` that alone counts.
+    """
+    order = [f"overlap@{k}"] if overlap else ["change", f"overlap@{k}"]
+    return metrics.sort_values([*order, "user"], kind="stable")
+
+
+def losses(
+    metrics: pd.DataFrame, k: int, names: Sequence[str | None], history: np.ndarray, overlap: bool = False
+) -> pd.DataFrame:
+    """Return the users who lose most as a table indexed by user: names, change, both recalls, overlap, activity.
+
+    Parameters
+    ----------
+    metrics : `against_float` at k
+    history : int [users], training items of each user of the data set
+    """
+    worst = by_loss(metrics, k, overlap).head(WORST)
+    users = worst["user"].to_numpy()
+    columns = {
+        "User": [title(names[user], user) for user in users], "Change": worst["change"],
+        f"Recall@{k}": worst[f"recall@{k}"], "float32": worst["reference"], f"Overlap@{k}": worst[f"overlap@{k}"],
+        "Held out": worst["n_test"], "Training items": history[users],
+    }  # fmt: skip
+    table = pd.DataFrame({name: list(values) for name, values in columns.items()}, index=pd.Index(users, name="user"))
+    return table if worst["reference"].notna().any() else table.drop(columns=["Change", "float32"])
+
+
+def losing(metrics: pd.DataFrame, history: np.ndarray, what: str) -> str:
+    """Return in words how many users lose, gain and stay, and how active those are who lose."""
+    change = metrics["change"].to_numpy(float)
+    lose, gain = int((change < 0).sum()), int((change > 0).sum())
+    stay = len(change) - lose - gain
+    words = f"Of {len(change):,} users {lose:,} lose {what}, {gain:,} gain, {stay:,} stay as they were."
+    if lose:
+        own, all_ = (np.median(history[metrics["user"][change < limit]]) for limit in (0, np.inf))
+        words += f" Those who lose have {own:,.0f} training items (median), all users {all_:,.0f}."
+    return words
 
 
 def item_names(items: pd.DataFrame, ids: Sequence[int]) -> dict[int, str]:

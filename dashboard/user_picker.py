@@ -2,14 +2,17 @@
 
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from dashboard import data, people
 from dashboard.widgets import plain, sentence
 from engine.errors import FewbitsError
 
+ORDERS = {"recall": "Recall lost", "overlap": "List changed most"}
 
-def choose(row: dict[str, Any], bits: int) -> int | None:
+
+def choose(row: dict[str, Any], bits: int, k: int) -> int | None:
     """Draw the search and the short cuts of a run; return the user that the address names, None where it names none."""
     names = data.user_labels(str(row["split"]))
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -17,7 +20,7 @@ def choose(row: dict[str, Any], bits: int) -> int | None:
             "Find a user", key="u_find", on_change=_find, args=(names,), placeholder=people.example(names), width=260,
             help="The user's name in the data set, or # and the number of the row.",
         )  # fmt: skip
-        _short_cuts(row, bits, len(names))
+        _short_cuts(row, bits, k, len(names))
     if error := st.session_state.pop("u_error", None):
         st.warning(error, icon=":material/search_off:")
     if matches := st.session_state.get("u_matches"):
@@ -30,11 +33,58 @@ def choose(row: dict[str, Any], bits: int) -> int | None:
     return _asked(len(names))
 
 
-def _short_cuts(row: dict[str, Any], bits: int, total: int) -> None:
-    metrics, reference = people.against_float(row, bits)
-    order = metrics.sort_values("change", kind="stable")["user"].tolist() if len(metrics) else []
+def worst(row: dict[str, Any], bits: int, k: int, expanded: bool) -> None:
+    """Draw the users who lose most, with how active they are; a selected row opens that user."""
+    metrics, reference = people.against_float(row, bits, k)
+    if metrics.empty:
+        return
+    with st.expander("Users who lose most", icon=":material/trending_down:", expanded=expanded):
+        if metrics["change"].abs().max() == 0 and (metrics[f"overlap@{k}"] == 1).all():
+            st.caption("Nobody loses: every list is that of float32.")
+            return
+        orders = list(ORDERS) if reference else ["overlap"]
+        order = st.segmented_control(
+            "First come those with", orders, default=orders[0], format_func=ORDERS.__getitem__, key="u_order",
+            required=True, help="Recall lost: against the float32 run of the same trained model. List changed most: "
+            "the least overlap with the float32 list.",
+        )  # fmt: skip
+        history = data.history_lengths(str(row["split"]))
+        what = f"recall@{k} against float32" if reference else f"places of the float32 top {k}"
+        st.caption(people.losing(metrics, history, what))
+        table = people.losses(metrics, k, data.user_labels(str(row["split"])), history, order == "overlap")
+        _table(table, k)
+        words = f"The first {len(table)} of {len(metrics):,}. " if len(table) < len(metrics) else ""
+        st.caption(f"{words}Select a row to open the user. Among few held-out items one more or less is a large share.")
+
+
+def _table(table: pd.DataFrame, k: int) -> None:
+    """Draw the ranked users; a selected row goes into the address."""
+    number = st.column_config.NumberColumn
+
+    def picked() -> None:
+        for place in st.session_state["u_worst"]["selection"]["rows"]:
+            _go(int(table.index[place]))
+
+    settings = {
+        "User": st.column_config.TextColumn(pinned=True),
+        "Change": number(format="%+.4f", help=f"Recall@{k} of this run minus that of float32."),
+        f"Recall@{k}": number(format="%.4f", help="In this run."),
+        "float32": number(format="%.4f", help=f"Recall@{k} of the float32 run of the same trained model."),
+        f"Overlap@{k}": number(format="%.2f", help=f"Share of the float32 top {k} that is kept."),
+        "Held out": number(help="Held-out items of the user: what recall is a share of."),
+        "Training items": number(format="localized", help="How active the user is."),
+    }
+    st.dataframe(
+        table, hide_index=True, column_config=settings, key="u_worst", on_select=picked, selection_mode="single-row",
+        height=min(35 * (len(table) + 1) + 3, 320),
+    )  # fmt: skip
+
+
+def _short_cuts(row: dict[str, Any], bits: int, k: int, total: int) -> None:
+    metrics, reference = people.against_float(row, bits, k)
+    order = people.by_loss(metrics, k)["user"].tolist() if len(metrics) else []
     same = not order or metrics["change"].abs().max() == 0
-    words = f"By {'recall@20 against float32' if reference else 'overlap with the float32 list'}; again for the next."
+    words = f"By {f'recall@{k} against float32' if reference else 'overlap with the float32 list'}; again for the next."
     st.button("Random user", icon=":material/shuffle:", on_click=_go_random, args=(order, total), key="u_random")
     st.button(
         "Loses most",

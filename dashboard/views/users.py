@@ -32,9 +32,10 @@ def render() -> None:
         return
     row = data.run(run_id)
     bits, k = _precision_and_length(data.spec_of(row).query_bits)
-    user = user_picker.choose(row, bits)
+    user = user_picker.choose(row, bits, k)
+    user_picker.worst(row, bits, k, expanded=user is None)
     if user is None:
-        st.info("Find a user, or take a random one.", icon=":material/person_search:")
+        st.info("Find a user, take a random one, or select one who loses.", icon=":material/person_search:")
         return
     _show(row, user, bits, k)
 
@@ -56,7 +57,7 @@ def _precision_and_length(query_bits: tuple[int, ...]) -> tuple[int, int]:
         help="The precision of the user's vector in the quantized search.",
     )  # fmt: skip
     k = right.segmented_control(
-        "List length k", LENGTHS, default=20, key="u_k", required=True, persist_state="session",
+        "List length k", LENGTHS, default=20, key="u_k", required=True, bind="query-params",
         help="How many places are compared.",
     )  # fmt: skip
     return int(bits or query_bits[0]), int(k or 20)
@@ -66,7 +67,7 @@ def _show(row: dict[str, Any], user: int, bits: int, k: int) -> None:
     split = str(row["split"])
     person, items = data.person(split, user), data.items(split)
     st.header(plain(people.title(person["label"], user)), anchor=False)
-    _facts(row, user, bits)
+    _facts(row, user, bits, k)
     quantized, exact = data.list_of(row["run_id"], user, bits), data.float_list(row["checkpoint"], user)
     if quantized is None:
         st.warning("This run kept no list for this user.", icon=":material/info:")
@@ -91,8 +92,8 @@ def _show(row: dict[str, Any], user: int, bits: int, k: int) -> None:
         _items(seen, items, "No history: nothing can be learned about this user.")
 
 
-def _facts(row: dict[str, Any], user: int, bits: int) -> None:
-    metrics, reference = people.against_float(row, bits)
+def _facts(row: dict[str, Any], user: int, bits: int, k: int) -> None:
+    metrics, reference = people.against_float(row, bits, k)
     mine = metrics[metrics["user"] == user] if len(metrics) else metrics
     if mine.empty:
         st.caption("This user has no held-out items: recall is not defined, and the user is left out of all means.")
@@ -101,14 +102,14 @@ def _facts(row: dict[str, Any], user: int, bits: int) -> None:
     delta = f"{values['change']:+.4f}" if reference and values["change"] else None
     with st.container(horizontal=True):
         st.metric(
-            "Recall@20, quantized", labels.share(values["recall@20"]), delta=delta, width=220,
+            f"Recall@{k}, quantized", labels.share(values[f"recall@{k}"]), delta=delta, width=220,
             delta_description="against float32" if delta else None,
         )  # fmt: skip
         exact = labels.share(values["reference"]) if reference else "not run"
         why = None if reference else "No finished float32 run shares this model."
-        st.metric("Recall@20, float32", exact, help=why, width=220)
-        overlap = labels.share(values.get("overlap@20"))
-        st.metric("Overlap@20", overlap, help=labels.QUALITY["overlap"].help, width=220)
+        st.metric(f"Recall@{k}, float32", exact, help=why, width=220)
+        overlap = labels.share(values.get(f"overlap@{k}"))
+        st.metric(f"Overlap@{k}", overlap, help=labels.QUALITY["overlap"].help, width=220)
 
 
 def _lists(
@@ -123,21 +124,41 @@ def _lists(
     words = f"**{len(left)} of {len(before)} items left the top {k}, {len(entered)} entered.** "
     words += f"Hits: {hits[0]} with float32, {hits[1]} quantized."
     st.markdown(words + (f" {tied} places of the quantized list are tied." if tied else ""))
+    _moves(exact, quantized, k)
     for column, heading, table in zip(st.columns(2), ("float32", title), (before, after), strict=True):
         with column:
             st.subheader(heading, anchor=False)
             _ranked(table)
 
 
+def _moves(exact: dict[str, Any], quantized: dict[str, Any], k: int) -> None:
+    """Say how far the items that stayed have moved, and how little decides who is in the list at all."""
+    shifts = lists.shifts(exact["items"], quantized["items"], k)
+    moved = [shift for shift in shifts if shift]
+    words = f"Of the {len(shifts)} that stayed {len(moved)} moved"
+    words += f", by {sum(moved) / len(moved):.1f} places on average, at most {max(moved)}." if moved else "."
+    gaps = {name: lists.cut(kept["scores"], k) for name, kept in (("float32", exact), ("quantized", quantized))}
+    if told := [f"{100 * gap:.2g} % ({name})" for name, gap in gaps.items() if gap is not None]:
+        words += (
+            f" The gap in score between the places {k} and {k + 1}, of the range of the top {k}: {', '.join(told)}."
+        )
+    st.caption(words)
+
+
 def _ranked(table: pd.DataFrame) -> None:
     text, number = st.column_config.TextColumn, st.column_config.NumberColumn
     settings = {
         "Place": number("#", width=40, help="Place in the list."),
-        "Item": text(width="medium"),
-        lists.QUANTIZED: text(help="Where the item stands in the quantized list."),
-        lists.EXACT: text(help="Where the item stands in the float32 list."),
-        "Score": number(format="%.4g", help="Higher is better; scores of different lists cannot be compared."),
-        "Held out": text(help="✓ hit: the user really had this item, and the model never saw it."),
+        "Item": text(width=98),
+        lists.QUANTIZED: text(width=142, help="Where the item stands in the quantized list, and by how much it moved."),
+        lists.EXACT: text(width=142, help="Where the item stands in the float32 list, and by how much it moved."),
+        "Score": number(
+            width=60, format="%.4g", help="Higher is better; scores of different lists cannot be compared."
+        ),
+        "Gap": number(
+            width=54, format="%.2g", help="Score above the next place: where it is small, little decides the order."
+        ),
+        "Held out": text(width=60, help="✓ hit: the user really had this item, and the model never saw it."),
         "Tied": text(help="Equal score to a neighbour: a fixed rule alone decides the order of such places."),
     }
     table = table if (table["Tied"] != "").any() else table.drop(columns="Tied")

@@ -1,5 +1,6 @@
 """Two lists of one user: what entered, what left, what is tied; and how users are found."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -15,11 +16,34 @@ def compared(k: int = 3) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def test_what_entered_says_where_it_stood_before():
-    assert list(compared()[1][lists.EXACT]) == ["▲ was 2", "▼ was 1", "● new, was 5"]
+    assert list(compared()[1][lists.EXACT]) == ["▲ 1, was 2", "▼ 1, was 1", "● new, was 5 (▲ 2)"]
 
 
 def test_what_left_says_where_it_is_now():
-    assert list(compared()[0][lists.QUANTIZED]) == ["place 2", "place 1", "✗ left, now > 4"]
+    assert list(compared()[0][lists.QUANTIZED]) == ["▼ 1, now 2", "▲ 1, now 1", "✗ left, now > 4"]
+
+
+def test_an_item_that_left_says_how_far_it_fell():
+    assert list(compared(2)[0][lists.QUANTIZED]) == ["▼ 1, now 2", "▲ 1, now 1"]
+    exact = {"items": [4, 5, 1], "scores": [3.0, 2.0, 1.0]}
+    assert list(lists.side_by_side(exact, QUANTIZED, [], {}, 2)[0][lists.QUANTIZED]) == [
+        "✗ left, now > 4", "✗ left, now 3 (▼ 1)",
+    ]  # fmt: skip
+
+
+def test_shifts_are_of_the_items_that_stayed():
+    assert lists.shifts(EXACT["items"], QUANTIZED["items"], 3) == [1, 1]
+    assert lists.shifts(EXACT["items"], EXACT["items"], 3) == [0, 0, 0]
+
+
+def test_a_gap_is_the_lead_over_the_next_place_also_beyond_the_end_of_the_list():
+    assert list(compared(2)[1]["Gap"]) == [1.0, 0.0]
+    assert compared(4)[1]["Gap"].isna().tolist() == [False, False, False, True], "what came next was not kept"
+
+
+def test_the_cut_is_a_share_of_the_range_of_the_list():
+    assert lists.cut([9.0, 5.0, 4.0], 2) == pytest.approx(0.25)
+    assert lists.cut([9.0, 9.0, 4.0], 2) is None and lists.cut([9.0, 5.0], 2) is None
 
 
 def test_an_item_beyond_the_kept_places_has_no_rank():
@@ -86,3 +110,27 @@ def test_a_user_is_called_by_name_and_row():
     assert people.title("196", 195) == "User 196 (row 195)"
     assert people.title("Ada", 3) == "Ada (row 3)"
     assert people.title(None, 7) == "User 7"
+
+
+def losing() -> pd.DataFrame:
+    """Four users against float32: 0 gains, 1 and 2 lose as much but 2 keeps less of its list, 3 loses less."""
+    return pd.DataFrame({
+        "user": [0, 1, 2, 3], "n_test": 2, "recall@10": [1.0, 0.0, 0.0, 0.5], "reference": [0.5, 1.0, 1.0, 1.0],
+        "change": [0.5, -1.0, -1.0, -0.5], "overlap@10": [0.2, 0.9, 0.4, 0.1],
+    })  # fmt: skip
+
+
+def test_the_first_loses_most_and_of_equal_losses_the_list_that_changed_most_is_first():
+    table = people.losses(losing(), 10, ("a", "b", "c", "d"), np.array([5, 6, 7, 8]))
+    assert list(table.index) == [2, 1, 3, 0]
+    assert list(table["Training items"]) == [7, 6, 8, 5] and table["User"].iloc[0] == "c (row 2)"
+    by_list = people.losses(losing(), 10, ("a", "b", "c", "d"), np.array([5, 6, 7, 8]), overlap=True)
+    assert list(by_list.index) == [3, 0, 2, 1]
+
+
+def test_how_many_lose_and_how_active_they_are_is_told():
+    words = people.losing(losing(), np.array([50, 6, 7, 8]), "recall@10")
+    assert words == (
+        "Of 4 users 3 lose recall@10, 1 gain, 0 stay as they were. Those who lose have 7 training items (median), "
+        "all users 8."
+    )

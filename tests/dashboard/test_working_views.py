@@ -119,7 +119,7 @@ def test_a_user_is_shown_with_both_lists(show, runs):
     said = texts(app)
     assert "reader-006 (row 5)" in said.replace("\\", "")
     assert "items left the top 20" in said
-    assert len(app.dataframe) == 4
+    assert len(app.dataframe) == 5  # who loses most, two lists, held-out items, history
 
 
 def test_ties_are_told(show, runs):
@@ -158,3 +158,21 @@ def test_without_the_float32_list_the_quantized_one_is_still_shown(show, runs, r
         path.unlink()
     app = show("users", run_id=runs[3], user="5")
     assert "only the quantized one" in app.info[0].value and not app.error
+
+
+def test_a_run_without_a_user_shows_who_loses_most(show, runs):
+    app = show("users", run_id=runs[6], bits="1", u_k="10")
+    table = app.dataframe[0].value
+    assert table["Change"].is_monotonic_increasing and table["Change"].iloc[0] < 0
+    assert (table["Training items"] == 8).all() and "lose recall@10 against float32" in texts(app)
+    user = int(table["User"].iloc[0].removesuffix(")").split("row ")[1])
+    button(app, "Loses most").click().run()
+    assert str(user) in str(app.query_params["user"]), "the button walks in the order of the table"
+
+
+def test_without_a_float32_run_the_lists_that_changed_most_come_first(show, root):
+    ids = make_runs.make_runs(root, 7)
+    (root / ids[0] / "manifest.json").unlink()
+    make_runs.publish(root)
+    table = show("users", run_id=ids[6], bits="1").dataframe[0].value
+    assert table["Overlap@20"].is_monotonic_increasing and "Change" not in table

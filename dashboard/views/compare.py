@@ -1,0 +1,149 @@
+"""Compare: two to six points side by side, what differs, what it costs, and which users and items lose by it."""
+
+from typing import Any
+
+import streamlit as st
+
+from dashboard import compare, compare_parts, comparison, data, first_steps, labels
+from dashboard.compare import LETTERS, MOST, Key
+from dashboard.comparison import Paired
+from dashboard.widgets import TRADEOFFS_PAGE, USERS_PAGE, plain, run_link, sentence
+from engine.errors import FewbitsError
+from engine.spec import KS
+
+SHOWN = (10, 50)
+"""List lengths that the Users page offers beside its own, 20."""
+LINK: dict[str, Any] = {"bind": "query-params"}
+"""The address holds the choices: a link to it shows the same."""
+
+
+def render() -> None:
+    """Draw the page for ``?points=run_id:bits,…``; the first point is the base."""
+    st.title("Compare", anchor=False)
+    if data.points().empty:
+        first_steps.show()
+        return
+    st.markdown("Two to six configurations side by side: what differs, what each costs, and who loses by it.")
+    name = data.snapshot()
+    assert name is not None  # there are points
+    known = comparison.offered(str(data.root()), name)
+    keys = _choose(known)
+    if len(keys) < 2:
+        _too_few(keys)
+        return
+    k, everything = _controls(keys, known)
+    rows = comparison.rows_of(keys)
+    heads = compare.short_names(rows, data.defaults())
+    _cards(rows, heads, k)
+    found, there = _paired(rows, keys, k, name)
+    compare_parts.settings(rows, heads, everything)
+    compare_parts.figures(rows, heads, found, there, k)
+    if found is not None:
+        compare_parts.losers(rows, heads, found, there, k)
+
+
+def _choose(known: dict[Key, str]) -> list[Key]:
+    """Draw the choice of points, which the address holds; say what in the address is no point here."""
+    asked, odd = compare.parse(st.query_params.get("points", ""))
+    keys = [key for key in asked if key in known]
+    odd += [compare.written([key]) for key in asked if key not in known]
+    if odd:
+        words = ", ".join(f"“{plain(part)}”" for part in odd[:3])
+        st.warning(f"There is no measured point {words} here. Choose others below.", icon=":material/search_off:")
+    if len(keys) > MOST:
+        st.warning(f"{len(keys)} points were asked for: the first {MOST} are compared.", icon=":material/filter_6:")
+    st.session_state["c_points"] = keys[:MOST]
+    return st.multiselect(
+        "Points", list(known), format_func=lambda key: known.get(key, ""), key="c_points", max_selections=MOST,
+        on_change=lambda: _go(st.session_state["c_points"]), placeholder="choose two to six, or type to search",
+        help="A run and how its users are searched. The first is the base that the others are compared with.",
+    )  # fmt: skip
+
+
+def _go(keys: list[Key]) -> None:
+    """Write the points into the address."""
+    if keys:
+        st.query_params["points"] = compare.written(keys)
+    else:
+        st.query_params.pop("points", None)
+
+
+def _too_few(keys: list[Key]) -> None:
+    """Say what to choose, and offer a comparison that is worth a look."""
+    more = "one more point" if keys else "two to six points"
+    st.info(f"Choose {more} above, or select points on the Trade-offs page.", icon=":material/compare_arrows:")
+    wanted = compare.suggested(data.points(), data.runs())
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if wanted:
+            st.button(
+                f"Compare float32 with {len(wanted) - 1} on the frontier", type="primary", icon=":material/compare:",
+                on_click=_go, args=(wanted,), key="c_suggested",
+                help="The float32 run of the data set measured last, and runs of the same model on the frontier of "
+                "recall@20 against bytes per item.",
+            )  # fmt: skip
+        st.page_link(TRADEOFFS_PAGE, label="Go to Trade-offs", icon=":material/show_chart:")
+
+
+def _controls(keys: list[Key], known: dict[Key, str]) -> tuple[int, bool]:
+    """Draw base, list length and the toggle; return the list length and whether equal rows are shown."""
+    a, b, c = st.columns([3, 2, 2], vertical_alignment="bottom")
+    st.session_state["c_base"] = keys[0]
+
+    def rebase() -> None:
+        base = st.session_state["c_base"]
+        _go([base, *(key for key in keys if key != base)])
+
+    a.selectbox(
+        "Base", keys, format_func=lambda key: known.get(key, ""), key="c_base", on_change=rebase,
+        help="Differences, ratios and losses are against this point.",
+    )  # fmt: skip
+    k = b.segmented_control(
+        "List length k", KS, default=20, key="c_k", required=True, help="How many items are recommended.", **LINK
+    )
+    everything = c.toggle("Show what is equal too", key="c_all", **LINK)
+    return int(k or 20), bool(everything)
+
+
+def _cards(rows: list[dict[str, Any]], heads: list[str], k: int) -> None:
+    """Say which letter is which point, with links to its run and its users."""
+    models, sets = {labels.model(row) for row in rows}, {row["dataset"] for row in rows}
+    for column, row, head in zip(st.columns(len(rows)), rows, heads, strict=True):
+        with column.container(border=True, height="stretch"):
+            letter, name = head.split(" ", 1)
+            st.markdown(f"**{letter}** · {plain(name)}" + (" :gray-badge[base]" if letter == LETTERS[0] else ""))
+            words = [labels.queries(row["query_bits"])]
+            words += [row["dataset"]] if len(sets) > 1 else []
+            words += [labels.model(row)] if len(models) > 1 else []
+            st.caption(plain(" · ".join(words)))
+            links = st.container(horizontal=True, gap="small")
+            with links:
+                run_link(row["run_id"], f"Run {letter}")
+            query = {"run_id": row["run_id"], "bits": str(row["query_bits"])} | ({"u_k": str(k)} if k in SHOWN else {})
+            links.page_link(USERS_PAGE, label=f"Users of {letter}", icon=":material/person_search:", query_params=query)
+
+
+def _paired(rows: list[dict[str, Any]], keys: list[Key], k: int, name: str) -> tuple[Paired | None, list[int]]:
+    """Return the paired comparison, None where there is none, and the places of its points; say what is left out."""
+    split = rows[0]["split"]
+    same = [place for place, row in enumerate(rows) if row["split"] == split and isinstance(split, str)]
+    there = [place for place in same if comparison.has_users(keys[place])]
+    if others := [LETTERS[place] for place in range(len(rows)) if place not in same]:
+        st.info(
+            f"{', '.join(others)}: another data set or split than the base {LETTERS[0]}. Other users and other "
+            "held-out items can't be paired, so no difference is given.", icon=":material/info:",
+        )  # fmt: skip
+    if gone := [LETTERS[place] for place in same if place not in there]:
+        st.info(
+            f"{', '.join(gone)}: the metrics of single users are gone or were never kept, so users can't be compared.",
+            icon=":material/info:",
+        )
+    if len(there) < 2 or there[0] != 0:
+        return None, there
+    try:
+        return comparison.paired(str(data.root()), name, split, tuple(keys[place] for place in there), k), there
+    except FewbitsError as error:
+        st.info(sentence(error), icon=":material/info:")
+        return None, there
+
+
+render()
