@@ -22,7 +22,7 @@ TRAINING = {
         "Batch (interactions)",
         "Interactions in one step; 0: by the size of the data, about 100 steps an epoch.",
     ),
-    "lr": ("Learning rate", "Step size of Adam; 0: 0.2 over the epochs, between 0.005 and 0.02."),
+    "lr": ("Learning rate", "Step size of Adam."),
     "schedule": ("Learning rate over time", "Cosine: falls from the learning rate to 0 over all epochs."),
     "temperature": (
         "Temperature",
@@ -30,7 +30,7 @@ TRAINING = {
     ),
     "negatives": (
         "Negatives",
-        "Softmax only: items drawn as negatives in each step; 0: a third of the items, 256 to 1,024.",
+        "Softmax only: items drawn as negatives in each step; 0: a third of the items, 256 to 2,048.",
     ),
     "damping": (
         "Shorten item vectors",
@@ -154,7 +154,7 @@ def _setting(name: str) -> Any:
     field = ModelSpec.model_fields[name]
     title, help = TRAINING.get(name, (name.replace("_", " ").capitalize(), ""))
     if choices := get_args(field.annotation):
-        return st.selectbox(title, choices, key=f"n_{name}", help=help, **KEEP)
+        return st.selectbox(title, choices, choices.index(field.default), key=f"n_{name}", help=help, **KEEP)
     limits = {kind: getattr(m, kind) for m in field.metadata for kind in ("ge", "gt", "le") if hasattr(m, kind)}
     if field.annotation is int:
         least, most = int(limits["ge"]), int(limits["le"])

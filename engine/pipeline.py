@@ -25,7 +25,7 @@ from engine.store.prepared import describe, save_split
 from engine.training import damping
 from engine.training.checkpoints import LISTS, Checkpoint, obtain
 from engine.training.tuning import tune
-from engine.training.validation import valid_ndcg
+from engine.training.validation import valid_ndcgs
 
 TIE_SEED = 20
 """Orders items of equal score, the same for every method, data set and run."""
@@ -121,8 +121,7 @@ def make_codes(spec: RunSpec, root: Path, split: Split, report: Any, clock: "_St
         clock.start()
         forms = damping.forms(checkpoint.arrays)[: 1 if spec.bits >= WHOLE or quantizer.peer else 2]
         made = [_coded(quantizers.create(spec), split, encoder.layers(arrays)) for arrays in forms]
-        found = [_valid_ndcg(spec, split, coded) for coded in made] if len(made) > 1 else [0.0]
-        best = int(np.argmax(found))
+        best = damping.preferred([_valid_ndcgs(spec, split, coded) for coded in made]) if len(made) > 1 else 0
         coded, share = made[best], damping.share(forms[best])
     clock.stop("quantize_s")
     return Made(coded, exact, checkpoint, tuned, share)
@@ -135,15 +134,15 @@ def _coded(quantizer: Any, split: Split, layers: list[np.ndarray]) -> "Coded":
     return Coded(items, users, quantizer.vectors(tables["user"], "user"))
 
 
-def _valid_ndcg(spec: RunSpec, split: Split, coded: "Coded") -> float:
-    """Return the validation ndcg@20 of packed codes, the mean over the query precisions of the run."""
+def _valid_ndcgs(spec: RunSpec, split: Split, coded: "Coded") -> np.ndarray:
+    """Return the validation ndcg@20 of packed codes for each user, the mean over the query precisions of the run."""
 
     def queries(bits: int) -> Any:
         if bits == FLOAT_BITS:
             return lambda _index, users: coded.vectors[users]
         return lambda index, users: index.pack_queries(coded.users.rows(users))
 
-    return float(np.mean([valid_ndcg(split, coded.items, queries(bits)) for bits in spec.query_bits]))
+    return np.mean([valid_ndcgs(split, coded.items, queries(bits)) for bits in spec.query_bits], 0)
 
 
 def _reference(checkpoint: Checkpoint, layers: list[np.ndarray], split: Split, report: Any) -> np.ndarray:

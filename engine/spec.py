@@ -46,9 +46,9 @@ class ModelSpec(Strict):
 
     ``lr``, ``temperature``, ``negatives`` and ``l2`` are used by the losses as ``engine.training.losses`` says;
     ``epochs`` is the most, early stopping on the validation ndcg@20 may end sooner. ``schedule`` is that of the
-    learning rate: from ``lr`` down to 0 over all epochs along half a cosine, or constant. ``epochs``, ``lr``,
-    ``batch``, ``negatives`` or ``temperature`` of 0 mean: by the rules of ``engine.training.rules``, from the data's
-    size and density. ``damping``: whether item lengths are shortened as `engine.training.damping` says.
+    learning rate: from ``lr`` down to 0 over all epochs along half a cosine, or constant. ``epochs``, ``batch``,
+    ``negatives`` or ``temperature`` of 0 mean: by the rules of ``engine.training.rules``, from the data's size and
+    density. ``damping``: whether item lengths are shortened as `engine.training.damping` says.
     """
 
     encoder: str = "lightgcn"
@@ -58,7 +58,7 @@ class ModelSpec(Strict):
     seed: int = Field(0, ge=0, le=2**31 - 1)
     epochs: int = Field(0, ge=0, le=100_000)
     batch: int = Field(0, ge=0, le=1 << 20)
-    lr: float = Field(0.0, ge=0, le=10)
+    lr: float = Field(0.02, gt=0, le=10)
     schedule: Literal["cosine", "constant"] = "cosine"
     temperature: float = Field(0.0, ge=0, le=100)
     negatives: int = Field(0, ge=0, le=65536)

@@ -32,7 +32,7 @@ from engine.training.fused import distillation
 from engine.training.loop import Report, Trained
 from engine.training.losses import plain_distillation
 from engine.training.rules import settled
-from engine.training.validation import valid_ndcg
+from engine.training.validation import mean, served_ndcgs
 
 TUNER = 5
 """Raise it whenever the same specification would tune to other codes."""
@@ -69,9 +69,9 @@ def _tuned(spec: RunSpec, split: Any, encoder: Any, checkpoint: Checkpoint, repo
     return the best arrays.
     """
     begun = [_begun(spec, split, encoder, arrays) for arrays in damping.forms(checkpoint.arrays)]
-    metrics = [steps.metric() for steps in begun]
-    before = max(metrics)
-    steps = begun[metrics.index(before)]
+    found = [steps.validated() for steps in begun]
+    chosen = damping.preferred(found)
+    steps, before = begun[chosen], mean(found[chosen])
     options = steps.quantizer.options
     if not options.steps:
         return Trained(steps.arrays(), 0.0, 0)
@@ -224,6 +224,10 @@ class _TuningSteps(loop.Steps):
         return ranking + (share * self._distillation(scored, batch, plain_distillation) if share > 0 else 0.0)
 
     def metric(self) -> float:
+        return mean(self.validated())
+
+    def validated(self) -> np.ndarray:
+        """Return the ndcg@20 of each user with a validation item, float32, by the codes as they are now."""
         quantizer = copy.copy(self.quantizer)
         quantizer.load(self.quantizer.dump())  # on the CPU, where codes are made
         arrays = {
@@ -232,16 +236,4 @@ class _TuningSteps(loop.Steps):
             if k.startswith("model/")
         }
         layers = [arrays["pooled"]] if "pooled" in arrays else self.encoder.layers({**arrays, **self.damping})
-        return served_ndcg(self.split, quantizer, layers)
-
-
-def served_ndcg(split: Any, quantizer: TrainedQuantizer, layers: list[np.ndarray]) -> float:
-    """Return the validation ndcg@20 of the packed codes, queried as they are tuned for: own or float32 users."""
-    tables = split.tables(layers)
-    if quantizer.options.users == "float32":
-        vectors = np.ascontiguousarray(quantizer.vectors(tables["user"], "user"), np.float32)
-        return valid_ndcg(split, quantizer.codes(tables["item"], "item"), lambda _index, users: vectors[users])
-    codes = quantizer.codes(tables["user"], "user")
-    return valid_ndcg(
-        split, quantizer.codes(tables["item"], "item"), lambda index, users: index.pack_queries(codes.rows(users))
-    )
+        return served_ndcgs(self.split, quantizer, layers)

@@ -13,9 +13,8 @@ from engine.measure.ranking import hit_matrix, ndcg
 VALID_K = 20
 
 
-def valid_ndcg(split: Any, items: Codes, queries: Callable[[Any, np.ndarray], Any]) -> float:
-    """Return the mean ndcg@20 over the users with a validation item; 0 where there is none."""
-    found = valid_ndcgs(split, items, queries)
+def mean(found: np.ndarray) -> float:
+    """Return the mean over users; 0 where there is none."""
     return float(found.mean()) if len(found) else 0.0
 
 
@@ -37,3 +36,18 @@ def valid_ndcgs(split: Any, items: Codes, queries: Callable[[Any, np.ndarray], A
 def pooled_ndcgs(split: Any, users: np.ndarray, items: np.ndarray) -> np.ndarray:
     """Return `valid_ndcgs` of float32 vectors, [U, d] and [I, d]."""
     return valid_ndcgs(split, FloatCodes(items), lambda _index, asked: users[asked])
+
+
+def served_ndcgs(split: Any, quantizer: Any, layers: list[np.ndarray]) -> np.ndarray:
+    """Return `valid_ndcgs` of a trained quantizer's packed codes, queried as they are tuned for: own or float32 users.
+
+    ``layers`` are the model's, float32 [U+I, d] each.
+    """
+    tables = split.tables(layers)
+    if quantizer.options.users == "float32":
+        vectors = np.ascontiguousarray(quantizer.vectors(tables["user"], "user"), np.float32)
+        return valid_ndcgs(split, quantizer.codes(tables["item"], "item"), lambda _index, users: vectors[users])
+    codes = quantizer.codes(tables["user"], "user")
+    return valid_ndcgs(
+        split, quantizer.codes(tables["item"], "item"), lambda index, users: index.pack_queries(codes.rows(users))
+    )

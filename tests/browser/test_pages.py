@@ -5,7 +5,10 @@ from typing import Any
 from tests.browser.conftest import Server
 from tests.dashboard.make_runs import make_runs
 
-PAGES = ("", "run?run_id={run_id}", "users?run_id={run_id}&user=5&bits=4", "new_run", "queue", "data_sets", "about")
+PAGES = (
+    "", "budget", "compare?points={run_id}:32,{run_id}:4", "run?run_id={run_id}", "users?run_id={run_id}&user=5&bits=4",
+    "new_run", "queue", "data_sets", "about",
+)  # fmt: skip
 LOOKS = (("light", 1400, "rgb(255, 255, 255)"), ("dark", 400, "rgb(23, 22, 20)"))
 
 

@@ -115,7 +115,7 @@ def test_a_run_shows_its_measurements_and_the_command_that_means_it(show, runs):
     given = command.make_context("run", words[4:]).params
     spec = data.spec_of(data.run(runs[3]))
     assert {name: given[name] for name in ("dataset", "quantizer", "bits", "dim", "lr", "seed", "schedule")} == {
-        "dataset": "demo", "quantizer": "uniform", "bits": 4, "dim": 32, "lr": 0.0, "seed": 0, "schedule": "cosine",
+        "dataset": "demo", "quantizer": "uniform", "bits": 4, "dim": 32, "lr": 0.02, "seed": 0, "schedule": "cosine",
     }  # fmt: skip
     assert given["query_bits"] == "32,4" and given["options"] == ("scale=row",)
     assert all(given[name] == getattr(spec.model, name) for name in type(spec.model).model_fields)

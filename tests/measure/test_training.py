@@ -15,7 +15,7 @@ from engine.measure import steps, threads, training, turns
 from engine.spec import ModelSpec
 from engine.training.rules import settled
 
-SMALL = ModelSpec(dim=32, layers=2, batch=256, negatives=64, temperature=0.2, lr=0.02)
+SMALL = ModelSpec(dim=32, layers=2, batch=256, negatives=64, temperature=0.2)
 
 
 def hurry(patch):

@@ -76,6 +76,16 @@ def test_lengths_are_damped_where_that_is_asked_and_the_loss_leaves_them_free(mo
         assert "damping" not in train(spec, demo, lambda **_: None).arrays
 
 
+def test_codes_are_damped_only_where_that_is_better_by_more_than_a_standard_error():
+    noise = np.random.default_rng(0).standard_normal(400)
+    noise -= noise.mean()
+    learned = np.full(400, 0.1)
+    for gain, preferred in ((0.2, 0), (0.02, 1), (-0.2, 1)):  # one standard error is 0.05
+        assert damping.preferred([learned + noise + gain, learned]) == preferred
+    assert damping.preferred([learned]) == 0
+    assert damping.preferred([np.zeros(0), np.zeros(0)]) == 1, "nothing is held out"
+
+
 @pytest.fixture(scope="module")
 def harmful(tmp_path_factory):
     """A folder whose model of `QUICK` was found to need more damping than any codes can bear."""

@@ -12,8 +12,8 @@ from engine.errors import FewbitsError
 from engine.spec import ModelSpec, RunSpec
 from engine.training import tuning
 from engine.training.checkpoints import obtain
-from engine.training.tuning import served_ndcg, tune
-from engine.training.validation import valid_ndcg
+from engine.training.tuning import tune
+from engine.training.validation import mean, served_ndcgs, valid_ndcgs
 
 TRAINED = [name for name, method in quantizers.REGISTRY.items() if method.trained]
 FAST = {"steps": 120, "lr": 0.003}
@@ -54,7 +54,7 @@ def tuned(root, demo, spec, report=quiet):
 def untrained(root, demo, spec):
     """Return the validation ndcg@20 of the method before its first step."""
     layers, quantizer, _ = tuned(root, demo, spec.model_copy(update={"options": {**spec.options, "steps": 0}}))
-    return served_ndcg(demo, quantizer, layers)
+    return mean(served_ndcgs(demo, quantizer, layers))
 
 
 @pytest.mark.parametrize("name", TRAINED)
@@ -63,14 +63,14 @@ def test_every_method_learns_codes_from_a_random_start(root, demo, name):
     layers, quantizer, result = tuned(root, demo, spec)
     history = result.meta["history"]
     assert history[-1]["loss"] < 0.97 * history[1]["loss"]
-    assert served_ndcg(demo, quantizer, layers) > 0.05 > 10 * untrained(root, demo, spec)
+    assert mean(served_ndcgs(demo, quantizer, layers)) > 0.05 > 10 * untrained(root, demo, spec)
 
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_no_method_ends_below_its_untrained_form(root, demo, name):
     spec = spec_of(name)
     layers, quantizer, _ = tuned(root, demo, spec)
-    assert served_ndcg(demo, quantizer, layers) >= untrained(root, demo, spec) > 0
+    assert mean(served_ndcgs(demo, quantizer, layers)) >= untrained(root, demo, spec) > 0
 
 
 def kept(root, demo, name, bits):
@@ -79,8 +79,8 @@ def kept(root, demo, name, bits):
     layers, quantizer, _ = tuned(root, demo, spec)
     full = encoders.create(spec.model, demo).layers(obtain(root, spec.model, demo, quiet).arrays)
     vectors = demo.tables([np.mean(full, 0)])
-    exact = valid_ndcg(demo, FloatCodes(vectors["item"][0]), lambda _index, users: vectors["user"][0][users])
-    return served_ndcg(demo, quantizer, layers) / exact, quantizer.codes(demo.tables(layers)["item"], "item")
+    exact = mean(valid_ndcgs(demo, FloatCodes(vectors["item"][0]), lambda _index, users: vectors["user"][0][users]))
+    return mean(served_ndcgs(demo, quantizer, layers)) / exact, quantizer.codes(demo.tables(layers)["item"], "item")
 
 
 @pytest.mark.parametrize("name", [name for name in TRAINED if len(quantizers.REGISTRY[name].bits) > 1])
@@ -104,10 +104,10 @@ def test_codes_that_get_worse_while_tuning_are_left_where_they_started(root, dem
     spec = spec_of("hqgnn", bits=8, lr=0.9, steps=20)
     falling = iter([0.2, 0.1])
     with monkeypatch.context() as patch:
-        patch.setattr(tuning, "served_ndcg", lambda *_: next(falling))
+        patch.setattr(tuning, "served_ndcgs", lambda *_: np.array([next(falling)]))
         layers, quantizer, result = tuned(root, demo, spec)
     assert result.meta["best_epoch"] == 0 and len(result.meta["history"]) == 2
-    assert served_ndcg(demo, quantizer, layers) == untrained(root, demo, spec)
+    assert mean(served_ndcgs(demo, quantizer, layers)) == untrained(root, demo, spec)
 
 
 class Killed(Exception):
