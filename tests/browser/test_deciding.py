@@ -17,7 +17,7 @@ def test_a_budget_gives_one_run_and_its_link_the_same_again(server: Server, page
     make_runs(server.root)
     page.goto(f"{server.url}/budget?b_keep=0")
     free = shipped(page)
-    field = page.get_by_label("Index memory at most (MB)")
+    field = page.get_by_role("spinbutton", name="Index memory at most (MB)")
     field.fill("0.002")
     field.press("Enter")
     page.wait_for_url("**b_mb=0.002*")

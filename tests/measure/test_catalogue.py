@@ -13,7 +13,7 @@ from engine.spec import ModelSpec, RunSpec
 from engine.store import catalog, folders, scaling
 from tests.indexes.samples import KINDS
 
-MODEL = ModelSpec(encoder="mf", dim=16, epochs=1)
+MODEL = ModelSpec(encoder="mf", dim=16, epochs=1, damping="none")
 ITEMS, LARGE = 3000, 7500
 
 
