@@ -22,7 +22,7 @@ NGCF = 9
 """… that torch keeps of each of NGCF's layers until the backward pass."""
 GRAPH_NODE, GRAPH_EDGE = 12, 8
 """Bytes of the graph: row bounds and roots; a neighbour and its weight, of which an interaction has two."""
-BUILDING, EPOCH, BPR = 40, 28, 8
+BUILDING, EPOCH, BPR = 40, 44, 8
 """Bytes an interaction: on top while the graph is built; of an epoch's order of samples; of BPR's look-up keys."""
 LIBRARIES = 448 << 20
 """What the first training of a process loads and compiles: torch, numba's compiler, our kernels."""
