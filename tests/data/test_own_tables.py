@@ -202,10 +202,10 @@ def test_a_filter_that_leaves_nothing_says_so(make):
 def test_nothing_but_the_folder_can_be_reached(tmp_path):
     secret = tmp_path / "secret.csv"
     secret.write_text("user,item\na,x\n")
-    (tmp_path / "work").mkdir()
-    connection = own_database.connect(tmp_path / "work")
+    (tmp_path / "inside").mkdir()
+    connection = own_database.connect(tmp_path / "inside")
     for sql in (f"select * from read_csv('{secret}')", f"copy (select 1) to '{tmp_path}/out.csv'",
-                f"select * from read_csv('{tmp_path}/work/../secret.csv')", f"attach '{tmp_path}/a.duckdb'",
+                f"select * from read_csv('{tmp_path}/inside/../secret.csv')", f"attach '{tmp_path}/a.duckdb'",
                 "set enable_external_access = true", "set memory_limit = '64GB'", "install httpfs"):  # fmt: skip
         with pytest.raises(own_database.duckdb.Error):
             connection.execute(sql)
