@@ -32,6 +32,11 @@ TRAINING = {
         "Negatives",
         "Softmax only: items drawn as negatives in each step; 0: a third of the items, 256 to 2,048.",
     ),
+    "pooling": (
+        "Layers that are averaged",
+        "LightGCN only. Neighbours: a vector is what its neighbours say; all: its own free embedding counts too, as "
+        "published.",
+    ),
     "damping": (
         "Shorten item vectors",
         "Softmax only. Validation: by how much validation asks, for float32 and for each quantizer's codes of their "

@@ -48,7 +48,8 @@ class ModelSpec(Strict):
     ``epochs`` is the most, early stopping on the validation ndcg@20 may end sooner. ``schedule`` is that of the
     learning rate: from ``lr`` down to 0 over all epochs along half a cosine, or constant. ``epochs``, ``batch``,
     ``negatives`` or ``temperature`` of 0 mean: by the rules of ``engine.training.rules``, from the data's size and
-    density. ``damping``: whether item lengths are shortened as `engine.training.damping` says.
+    density. ``pooling``: whether LightGCN's vectors are the mean of E(1) … E(L) or, as published, of E(0) too.
+    ``damping``: whether item lengths are shortened as `engine.training.damping` says.
     """
 
     encoder: str = "lightgcn"
@@ -63,6 +64,7 @@ class ModelSpec(Strict):
     temperature: float = Field(0.0, ge=0, le=100)
     negatives: int = Field(0, ge=0, le=65536)
     l2: float = Field(0.0, ge=0, le=10)
+    pooling: Literal["neighbours", "all"] = "neighbours"
     patience: int = Field(5, ge=1, le=10_000)
     damping: Literal["none", "validation"] = "validation"
 
@@ -70,13 +72,20 @@ class ModelSpec(Strict):
     @classmethod
     def _encoders_without_a_graph(cls, values: Any) -> Any:
         """MF and popularity propagate nothing: their ``layers`` is 0 whatever was asked, so that equal models get
-        equal ids.
+        equal ids. Encoders other than LightGCN pool all layers.
         """
+        if isinstance(values, dict) and (values.get("encoder", "lightgcn") != "lightgcn" or values.get("layers") == 0):
+            values = {**values, "pooling": "all"}
         if isinstance(values, dict) and values.get("encoder") in ("mf", "popularity"):
             values = {**values, "layers": 0}
             if values["encoder"] == "popularity":
                 values["dim"] = 1
         return values
+
+    @property
+    def pooled(self) -> int:
+        """How many layers a vector is the mean of."""
+        return self.layers + (self.pooling == "all")
 
 
 class RunSpec(Strict):

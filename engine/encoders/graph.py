@@ -61,8 +61,9 @@ class Graph:
         _propagate(self.indptr, self.neighbours, self.weights, self.bounds, x, out)
         return out
 
-    def mean_of_layers(self, x: np.ndarray, layers: int) -> np.ndarray:
-        """Return (x + Â x + … + Â^L x) / (L+1) for float32 x [n, d] and L ≥ 1, up to bfloat16's rounding.
+    def mean_of_layers(self, x: np.ndarray, layers: int, own: bool = True) -> np.ndarray:
+        """Return (x + Â x + … + Â^L x) / (L+1) for float32 x [n, d] and L ≥ 1, or without ``own`` (Â x + … + Â^L x) / L,
+        up to bfloat16's rounding.
 
         Each Â reads values rounded to 8 significant bits, to the nearest, and sums them in float32: relative to the
         largest element the result is off by some 0.1 %.
@@ -70,14 +71,14 @@ class Graph:
         if x.shape[1] % BLOCK:
             wide = np.zeros((self.n, -(-x.shape[1] // BLOCK) * BLOCK), np.float32)
             wide[:, : x.shape[1]] = x
-            return np.ascontiguousarray(self.mean_of_layers(wide, layers)[:, : x.shape[1]])
+            return np.ascontiguousarray(self.mean_of_layers(wide, layers, own)[:, : x.shape[1]])
         out, edges = np.empty_like(x), (self.indptr, self.neighbours, self.bounds, self.root)
         now, then = self._scratch(x.shape[1] // BLOCK)
         _pack(self.bounds, self.root, x, now)
         for _ in range(layers - 1):
             _layer(*edges, now, x, then)
             now, then = then, now
-        _last_layer(*edges, now, x, np.float32(1 / (layers + 1)), out)
+        _last_layer(*edges, now, x, np.float32(own), np.float32(1 / (layers + own)), out)
         return out
 
     def _scratch(self, blocks: int) -> tuple[np.ndarray, np.ndarray]:
@@ -138,14 +139,14 @@ def _layer(indptr, neighbours, bounds, root, packed, x, then):  # type: ignore[n
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _last_layer(indptr, neighbours, bounds, root, packed, x, scale, out):  # type: ignore[no-untyped-def]
-    """Fill ``out = scale · (x + Â y)`` where ``packed = D^-1/2 y``."""
+def _last_layer(indptr, neighbours, bounds, root, packed, x, share, scale, out):  # type: ignore[no-untyped-def]
+    """Fill ``out = scale · (share · x + Â y)`` where ``packed = D^-1/2 y``; a share is 0 or 1."""
     for block in range(len(packed)):
         rows = packed[block]
         for chunk in numba.prange(len(bounds) - 1):
             for row in range(bounds[chunk], bounds[chunk + 1]):
                 own = row * x.shape[1] + block * BLOCK
-                _sum_and_scale(rows, neighbours, indptr[row], indptr[row + 1], root[row], x, own, scale, out)
+                _sum_and_scale(rows, neighbours, indptr[row], indptr[row + 1], root[row], x, own, share, scale, out)
 
 
 # --- The rows, in LLVM's own vectors: numba keeps sums of so many columns in memory, not in registers. Offsets count
@@ -155,8 +156,9 @@ _FLOATS = ir.VectorType(F32, LANES)
 _UPPER = 0xFFFF0000
 
 
-def _sums(builder: Any, rows: Any, edges: Any, start: Any, stop: Any, root: Any, x: Any, own: Any) -> list[Any]:
-    """Emit a block of x + D^-1/2 · Σ of the packed rows of the neighbours, as two vectors."""
+def _sums(builder: Any, given: list[Any], share: Any = None) -> list[Any]:
+    """Emit a block of share · x (1 by default) + D^-1/2 · Σ of the packed rows of the neighbours, as two vectors."""
+    rows, edges, start, stop, root, x, own = given
     totals = [cgutils.alloca_once(builder, _FLOATS) for _ in range(2)]
     for total in totals:
         builder.store(ir.Constant(_FLOATS, None), total)
@@ -172,9 +174,9 @@ def _sums(builder: Any, rows: Any, edges: Any, start: Any, stop: Any, root: Any,
         for total, part in zip(totals, parts, strict=True):
             builder.store(builder.fadd(builder.load(total), builder.bitcast(part, _FLOATS)), total)
     weight = splat(builder, root, LANES)
+    mine = [part if share is None else builder.fmul(share, part) for part in _floats(builder, x, own)]
     return [
-        builder.fadd(mine, builder.fmul(weight, builder.load(total)))
-        for mine, total in zip(_floats(builder, x, own), totals, strict=True)
+        builder.fadd(part, builder.fmul(weight, builder.load(total))) for part, total in zip(mine, totals, strict=True)
     ]
 
 
@@ -216,7 +218,7 @@ def _emit_sum_and_pack(
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         *given, out, to = values(context, builder, signature, args)
         place = builder.gep(out, [builder.shl(to, I64(2))])
-        store(builder, _packed(builder, _sums(builder, *given), given[4]), place, 0)
+        store(builder, _packed(builder, _sums(builder, given), given[4]), place, 0)
         return context.get_dummy_value()
 
     i64 = types.int64
@@ -224,19 +226,20 @@ def _emit_sum_and_pack(
 
 
 def _emit_sum_and_scale(
-    typingctx: Any, rows: Any, edges: Any, start: Any, stop: Any, root: Any, x: Any, own: Any, scale: Any, out: Any
-) -> Any:
-    """Write scale · (x + root · Σ of the neighbours) of a block, float32, to where it lies in x."""
+    typingctx: Any, rows: Any, edges: Any, start: Any, stop: Any, root: Any, x: Any, own: Any, share: Any, scale: Any,
+    out: Any,
+) -> Any:  # fmt: skip
+    """Write scale · (share · x + root · Σ of the neighbours) of a block, float32, to where it lies in x."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        *given, factor, result = values(context, builder, signature, args)
+        *given, weight, factor, result = values(context, builder, signature, args)
         place = builder.gep(result, [builder.shl(given[6], I64(2))])
-        for i, part in enumerate(_sums(builder, *given)):
+        for i, part in enumerate(_sums(builder, given, splat(builder, weight, LANES))):
             store(builder, builder.fmul(splat(builder, factor, LANES), part), place, 4 * LANES * i)
         return context.get_dummy_value()
 
     i64, f32 = types.int64, types.float32
-    return types.void(rows, edges, i64, i64, f32, x, i64, f32, out), generate
+    return types.void(rows, edges, i64, i64, f32, x, i64, f32, f32, out), generate
 
 
 _pack_row: Any = intrinsic(_emit_pack_row)

@@ -12,9 +12,11 @@ import numpy as np
 from engine.encoders.graph import Graph
 
 
-def mean_of_layers(graph: Graph, embeddings: Any, layers: int) -> Any:
-    """Return the mean of E(0) … E(L) of a torch tensor [n, d], differentiable, on the tensor's device."""
-    return embeddings if layers == 0 else _function().apply(embeddings, lambda x: _polynomial(graph, x, layers))
+def mean_of_layers(graph: Graph, embeddings: Any, layers: int, own: bool = True) -> Any:
+    """Return the mean of E(0) … E(L) of a torch tensor [n, d], differentiable, on the tensor's device; without ``own``
+    that of E(1) … E(L).
+    """
+    return embeddings if layers == 0 else _function().apply(embeddings, lambda x: _polynomial(graph, x, layers, own))
 
 
 def propagated(graph: Graph, x: Any) -> Any:
@@ -49,17 +51,17 @@ def _once(graph: Graph, x: Any) -> Any:
     return _on_device(graph, x.device) @ x if x.is_cuda else torch.from_numpy(graph.propagate(x.detach().numpy()))
 
 
-def _polynomial(graph: Graph, x: Any, layers: int) -> Any:
-    """Return (X + Â X + … + Â^L X) / (L+1) of a torch tensor by Horner's rule."""
+def _polynomial(graph: Graph, x: Any, layers: int, own: bool) -> Any:
+    """Return `Graph.mean_of_layers` of a torch tensor by Horner's rule."""
     import torch
 
     if x.is_cuda:
         sparse = _on_device(graph, x.device)
         y = x
-        for _ in range(layers):
+        for _ in range(layers - 1):
             y = x + sparse @ y
-        return y / (layers + 1)
-    return torch.from_numpy(graph.mean_of_layers(x.detach().numpy(), layers))
+        return (x * own + sparse @ y) / (layers + own)
+    return torch.from_numpy(graph.mean_of_layers(x.detach().numpy(), layers, own))
 
 
 _DEVICE_COPIES: dict[Any, Any] = {}

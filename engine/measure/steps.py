@@ -14,6 +14,7 @@ from engine.errors import FewbitsError
 from engine.measure.turns import interleaved, pinned, spread
 from engine.spec import ModelSpec
 from engine.training import sampling
+from engine.training.memory import SHARING
 from engine.training.trainer import ModelSteps
 
 WARM, COUNTED = 5, 20
@@ -109,13 +110,13 @@ class PlainSteps:
         self.adjacency = coo(steps.encoder.adjacency).to(steps.device)
         self.embeddings = self.torch.tensor(start["embeddings"], device=steps.device).requires_grad_()
         self.optimizer = self.torch.optim.Adam([self.embeddings], lr=self.spec.lr)
-        self.samples = _samples(steps, copy.deepcopy(steps.rng))
+        self.samples, self.loss = _samples(steps, copy.deepcopy(steps.rng)), steps.loss.plain
 
     def take(self) -> float:
         """Take the next step and return its loss."""
         users, items, negatives = (self.torch.from_numpy(x).to(self.embeddings.device) for x in next(self.samples))
         pooled = self._pooled()  # [U+I, d]
-        loss = self._loss(pooled[users], pooled[items + self.n_users], pooled[negatives + self.n_users])
+        loss = self.loss(pooled[users], pooled[items + self.n_users], pooled[negatives + self.n_users])
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
@@ -125,13 +126,7 @@ class PlainSteps:
         layers = [self.embeddings]
         for _ in range(self.spec.layers):
             layers.append(self.torch.sparse.mm(self.adjacency, layers[-1]))
-        return self.torch.stack(layers, 1).mean(1)
-
-    def _loss(self, users: Any, items: Any, negatives: Any) -> Any:
-        functional = self.torch.nn.functional
-        users, items, negatives = (functional.normalize(x, dim=1) for x in (users, items, negatives))
-        logits = self.torch.cat([(users * items).sum(1, keepdim=True), users @ negatives.T], 1) / self.spec.temperature
-        return (logits.logsumexp(1) - logits[:, 0]).mean()
+        return self.torch.stack(layers[-self.spec.pooled :], 1).mean(1)
 
 
 def beside_plain(spec: ModelSpec, split: Any) -> dict[str, Any]:
@@ -142,6 +137,7 @@ def beside_plain(spec: ModelSpec, split: Any) -> dict[str, Any]:
     FewbitsError
         The losses differ by more than TOLERANCE: the two do not do the same.
     """
+    spec = spec.model_copy(update={"batch": min(spec.batch, SHARING)})  # one set of negatives a step
     steps, start = prepared(spec, split)
     plain, batches = PlainSteps(steps, start), _batches(steps)
     losses = [[next(batches)(0.0), plain.take()] for _ in range(COMPARED)]
@@ -159,7 +155,7 @@ def beside_floor(spec: ModelSpec, split: Any) -> dict[str, float]:
     """
     encoder = encoders.create(spec, split)
     graph, x = encoder.adjacency, encoder.start(np.random.default_rng(0))["embeddings"]  # type: ignore[attr-defined]
-    sides = [lambda _, g=g: g.mean_of_layers(x, spec.layers) for g in (graph, in_order(graph))]
+    sides = [lambda _, g=g: g.mean_of_layers(x, spec.layers, spec.pooling == "all") for g in (graph, in_order(graph))]
     with pinned(False):
         ours, floor = (spread(each)["median"] / 1e3 for each in interleaved(sides))
     read = int(graph.indptr[-1]) * 2 * spec.dim * spec.layers  # bfloat16

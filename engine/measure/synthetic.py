@@ -92,7 +92,7 @@ class FakeSplit:
 def rows(spec: RunSpec, kept: float, rng: np.random.Generator) -> list[dict[str, Any]]:
     """Return measurement rows as the engine writes them."""
     per_item = float(int(spec.options.get("subspaces", spec.model.dim)) * spec.bits / 8)
-    per_item *= spec.model.layers + 1 if spec.quantizer == "l2qgcn" else 1
+    per_item *= spec.model.pooled if spec.quantizer == "l2qgcn" else 1
     per_item += 2 if spec.options.get("scale") == "row" else 0
     of_index = [
         ("index_bytes", per_item * ITEMS, "bytes"), ("bytes_per_item", per_item, "bytes"),

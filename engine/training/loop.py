@@ -7,6 +7,7 @@ same bits.
 
 import json
 import time
+import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,8 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from engine.errors import FewbitsError
 from engine.store.files import disk_errors
@@ -23,6 +22,8 @@ from engine.training.device import device
 from engine.training.validation import VALID_K
 
 METRIC = f"valid_ndcg@{VALID_K}"
+META = "meta"
+"""What the state's file has beside arrays: history, best epoch and generator, as JSON."""
 Report = Callable[..., None]
 
 
@@ -77,13 +78,17 @@ class Steps(ABC):
         """Take back what `extra` gave."""
 
     def descend(self, loss: Any, progress: float) -> float:
-        """Take a gradient step on a loss; ``progress`` is the share of the whole budget that is used, 0 … 1."""
+        """Take a gradient step on a loss and return it; see `advance`."""
+        loss.backward()
+        self.advance(progress)
+        return float(loss.detach())
+
+    def advance(self, progress: float) -> None:
+        """Take a step along the gradients; ``progress`` is the share of the whole budget that is used, 0 … 1."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr * ((1 + np.cos(np.pi * progress)) / 2 if self.cosine else 1)
-        loss.backward()
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)  # its memory is free for validation
-        return float(loss.detach())
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return copies of the parameters and extras; see `values`."""
@@ -179,12 +184,13 @@ def _epoch(steps: Steps, epoch: int, epochs: int, report: Report) -> float:
 def _keep(
     steps: Steps, history: list[dict[str, float]], best_epoch: int, best: dict[str, np.ndarray], path: Path
 ) -> None:
-    """Write the state of a whole epoch, atomically."""
+    """Write the state of a whole epoch, atomically, array by array: safetensors would hold a copy of all of them."""
     arrays = {**steps.state(), **{f"best/{name}": value for name, value in best.items()}}
     meta = {"history": history, "best_epoch": best_epoch, "rng": steps.rng.bit_generator.state}
     part = path.with_suffix(".part")
     with disk_errors(path):
-        save_file({name: np.ascontiguousarray(a) for name, a in arrays.items()}, part, {"resume": json.dumps(meta)})
+        with part.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays, **{META: np.array(json.dumps(meta))})
         part.replace(path)
 
 
@@ -193,10 +199,10 @@ def _resumed(steps: Steps, path: Path | None) -> tuple[list[dict[str, float]], i
     if path is None or not path.exists():
         return [], 0, {}
     try:
-        with safe_open(path, framework="numpy") as file:
-            meta = json.loads((file.metadata() or {})["resume"])
-            state = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, OSError, KeyError, ValueError):
+        with np.load(path, allow_pickle=False) as file:
+            meta = json.loads(str(file[META]))
+            state = {name: file[name] for name in file.files if name != META}
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
         return [], 0, {}  # cut off: train from the beginning
     steps.restore(state)
     steps.rng.bit_generator.state = meta["rng"]

@@ -14,16 +14,20 @@ from engine.training.rules import BATCHES, NEGATIVES, STEPS
 
 KEPT = 4
 """Tables from the first step to the last: parameters, Adam's two moments, the best epoch's."""
-STEP = 3
-"""… while a step is taken: the pooled vectors, their gradient and that of the parameters."""
+STEP = 2
+"""… while a step is taken: the pooled vectors and their gradient, then this and that of the parameters."""
 VALIDATION = 3
-"""… while an epoch is validated: the sum of the layers, one layer and the next."""
+"""… while an epoch is validated: one layer and the next, then the pooled vectors and what is searched of them."""
 NGCF = 9
 """… that torch keeps of each of NGCF's layers until the backward pass."""
 GRAPH_NODE, GRAPH_EDGE = 12, 8
 """Bytes of the graph: row bounds and roots; a neighbour and its weight, of which an interaction has two."""
-BUILDING, EPOCH, BPR = 40, 44, 8
+BUILDING, EPOCH, BPR = 40, 12, 8
 """Bytes an interaction: on top while the graph is built; of an epoch's order of samples; of BPR's look-up keys."""
+SHARING = 8192
+"""Samples of a batch that are looked at together, with the same negatives: a larger batch draws more of them, and a
+sample of it costs no more.
+"""
 LIBRARIES = 448 << 20
 """What the first training of a process loads and compiles: torch, numba's compiler, our kernels."""
 
@@ -50,7 +54,7 @@ def _samples(spec: ModelSpec, interactions: int) -> int:
     """Return the bytes of a step's rows and logits, both several times."""
     batch = spec.batch or min(max(interactions // STEPS, BATCHES[0]), BATCHES[1])
     negatives = spec.negatives or NEGATIVES[1]
-    return 4 * 8 * (2 * batch + negatives) * spec.dim + 4 * 4 * CHUNK * negatives
+    return 4 * 8 * (2 * min(batch, SHARING) + negatives) * spec.dim + 4 * 4 * CHUNK * negatives + 32 * batch
 
 
 def check(spec: ModelSpec, n_users: int, n_items: int, interactions: int) -> None:

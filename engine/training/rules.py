@@ -3,11 +3,12 @@
 ``epochs``: 15 where a node has 11 interactions on average, as on Gowalla, fewer where it has more, by the cube root:
 an epoch then shows each vector more often. Between 5 and 20.
 
-``batch``: about STEPS steps an epoch, so that a small set is not finished before its model has moved, within bounds
-between which a step's fixed cost (the propagation) and its share of the loss are in proportion.
+``batch``: about STEPS steps an epoch, so that a small set is not finished before its model has moved. A step's
+propagation costs as much as the graph is large: with a bounded batch an epoch would grow with its square, so the bound
+is only one of memory.
 
 ``negatives``: a third of the items, within bounds: they cost as much as the propagation, and most of a small catalogue
-tells no more than a third of it.
+tells no more than a third of it. They are shared by a few thousand samples (`memory.SHARING`), not by a whole batch.
 
 ``temperature``: 0.1 on sparse data, rising with the cube root of the density to 0.4. The denser the data, the more
 sampled "negatives" the user would have liked; a low temperature makes the loss fight exactly those. Chosen on
@@ -19,7 +20,7 @@ from typing import Any
 from engine.spec import ModelSpec
 
 STEPS = 100
-BATCHES = (256, 8192)
+BATCHES = (256, 1 << 18)
 NEGATIVES = (256, 2048)
 EPOCHS = (5, 20)
 EPOCHS_AT, PER_NODE = 15, 11.4

@@ -16,11 +16,11 @@ POPULARITY_POWER = 0.75
 
 def epoch(train: Any, batch: int, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield (user, item) batches, int64 [≤ batch], that visit every training interaction once in random order."""
-    users = train.users().astype(np.int64)
-    order = rng.permutation(len(users))
+    users, order = train.users(), np.arange(len(train.items), dtype=np.int32)  # 8 bytes an interaction, not 40
+    rng.shuffle(order)
     for start in range(0, len(order), batch):
         rows = order[start : start + batch]
-        yield users[rows], train.items[rows].astype(np.int64)
+        yield users[rows].astype(np.int64), train.items[rows].astype(np.int64)
 
 
 class PopularItems:

@@ -17,6 +17,7 @@ from engine.errors import FewbitsError
 from engine.spec import ModelSpec
 from engine.training import damping, loop, losses, memory, sampling
 from engine.training.loop import Report, Trained
+from engine.training.memory import SHARING
 from engine.training.rules import settled
 from engine.training.validation import pooled_ndcgs
 
@@ -46,7 +47,9 @@ def train(
     trained = loop.run(steps, spec.epochs, spec.patience, report, resume)
     if spec.schedule == "cosine" and trained.best_epoch < len(trained.history) == spec.epochs:
         trained = _last_unless_worse(steps, trained)
-    if spec.damping == "validation" and steps.loss.on_directions:
+    lengths_are_free = steps.loss.on_directions
+    del steps  # with the optimizer's state
+    if spec.damping == "validation" and lengths_are_free:
         share = damping.chosen(split, encoder.plain_pooled(trained.arrays))
         trained.arrays[damping.NAME] = np.array([share], np.float32)
     return trained
@@ -57,11 +60,10 @@ def _last_unless_worse(steps: "ModelSteps", trained: Trained) -> Trained:
 
     The learning rate has fallen to 0 by then: of two that look alike the last has the less noise.
     """
-    last = steps.arrays()
-    behind = steps.validated(trained.arrays) - steps.validated(last)
+    behind = steps.validated(trained.arrays) - steps.validated(steps.values())
     if behind.mean() > behind.std() / np.sqrt(max(len(behind), 1)):
         return trained
-    return replace(trained, arrays=last, best_epoch=len(trained.history))
+    return replace(trained, arrays=steps.arrays(), best_epoch=len(trained.history))
 
 
 class ModelSteps(loop.Steps):
@@ -78,17 +80,33 @@ class ModelSteps(loop.Steps):
             yield step, steps, partial(self._take, users, items)
 
     def _take(self, users: np.ndarray, items: np.ndarray, progress: float) -> float:
-        torch, functional = self.torch, self.torch.nn.functional
+        """Take a step: one propagation, and the samples in parts of which each shares negatives."""
+        torch, pooled = self.torch, self.encoder.pooled(self.parameters)
+        edge, vectors = torch.autograd.graph.get_gradient_edge(pooled), pooled.detach()
+        gradient, total = torch.zeros_like(vectors), 0.0
+        for first in range(0, len(users), SHARING):
+            part = slice(first, first + SHARING)
+            total += self._pull(users[part], items[part], vectors, gradient, len(users))
+        del pooled, vectors  # the way back needs their memory, and not them
+        torch.autograd.backward(edge, gradient)
+        self.advance(progress)
+        return total
+
+    def _pull(self, users: np.ndarray, items: np.ndarray, vectors: Any, gradient: Any, batch: int) -> float:
+        """Add to the gradient [U+I, d] of the pooled vectors what some of a batch's samples ask for; return their share
+        of its mean loss.
+        """
+        functional, n = self.torch.nn.functional, self.split.n_users
         negatives = self.loss.negatives(users, self.rng)
-        nodes = np.concatenate([users, items + self.split.n_users, negatives + self.split.n_users])
-        index = torch.from_numpy(nodes).to(self.device)
-        sizes = [len(users), len(items), len(negatives)]
-        rows = functional.embedding(index, self.encoder.pooled(self.parameters))  # [2B+N, d]
-        loss = self.loss(*rows.split(sizes))
+        index = self.torch.from_numpy(np.concatenate([users, items + n, negatives + n])).to(self.device)
+        rows = functional.embedding(index, vectors).requires_grad_()  # [2B+N, d]
+        loss = self.loss(*rows.split([len(users), len(items), len(negatives)])) * (len(users) / batch)
         if self.spec.l2:  # on the free embeddings of the batch, as LightGCN's public code: l2/2 · Σ‖e‖² / B
             free = functional.embedding(index, self.parameters["embeddings"])
-            loss = loss + self.spec.l2 / 2 * free.square().sum() / len(users)
-        return self.descend(loss, progress)
+            loss = loss + self.spec.l2 / 2 * free.square().sum() / batch
+        loss.backward()
+        gradient.index_add_(0, index, rows.grad)
+        return float(loss.detach())
 
     def metric(self) -> float:
         found = self.validated(self.values())

@@ -116,7 +116,7 @@ def test_nothing_finished_is_lost_or_repeated_and_the_sweep_completes(sweep, und
     # An attempt alone, in the middle of tuning: the engine notices, and the next one goes on from the last epoch.
     start_engine(sweep.root)
     victim = folders.run_folder(sweep.root, TUNED.run_id)
-    sweep.wait(lambda: list(sweep.root.glob("cache/tuned-*/resume.safetensors")))
+    sweep.wait(lambda: list(sweep.root.glob("cache/tuned-*/resume.npz")))
     kill(victim)
     sweep.wait(lambda: victim.state() == "done")
     assert victim.attempts() == 2

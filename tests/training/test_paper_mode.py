@@ -12,7 +12,7 @@ from engine.training.sampling import unseen_items
 from engine.training.trainer import ModelSteps
 
 # the learning rate is ten times the published one: on so little data a curve would hardly move otherwise
-PAPER = ModelSpec(dim=32, layers=3, loss="bpr", batch=512, lr=0.01, schedule="constant", l2=1e-4)
+PAPER = ModelSpec(dim=32, layers=3, loss="bpr", batch=512, lr=0.01, schedule="constant", l2=1e-4, pooling="all")
 STEPS = 120
 
 

@@ -13,6 +13,7 @@ from engine.measure.ranking import hit_matrix
 from engine.spec import ModelSpec
 from engine.training import sampling
 from engine.training.checkpoints import obtain
+from engine.training.losses import SoftmaxLoss
 from engine.training.losses import create as create_loss
 from engine.training.rules import settled
 from engine.training.trainer import ModelSteps, train
@@ -166,10 +167,28 @@ def test_the_softmax_loss_is_the_cross_entropy_of_cosines_over_the_temperature(b
 
     monkeypatch.setattr("engine.training.fused.MATRIX_UNITS", False)
 
-    loss = create_loss(ModelSpec(temperature=0.5), blocks)
+    loss = create_loss(ModelSpec(temperature=0.5, negatives=2), blocks)
     users, items, negatives = torch.tensor([[3.0, 0]]), torch.tensor([[0.0, 2]]), torch.tensor([[5.0, 0], [-1, 0]])
     expected = -np.log(1 / (1 + np.exp(2) + np.exp(-2)))  # cosines 0, 1, −1 over 0.5
     assert float(loss(users, items, negatives)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_large_batch_is_taken_in_parts_with_negatives_of_their_own(blocks, monkeypatch):
+    """The same samples in one part and in several: all negatives are item 0 here, so that only the parts differ."""
+    monkeypatch.setattr("engine.training.fused.MATRIX_UNITS", False)
+    monkeypatch.setattr(SoftmaxLoss, "negatives", lambda self, users, rng: drawn.append(1) or np.zeros(4, np.int64))
+    ends = {}
+    for sharing in (50, 1000):
+        drawn: list[int] = []
+        monkeypatch.setattr("engine.training.trainer.SHARING", sharing)
+        spec = settled(ModelSpec(**{**SMALL, "batch": 120, "epochs": 1}), blocks)
+        encoder = encoders.create(spec, blocks)
+        steps = ModelSteps(spec, blocks, encoder, encoder.start(np.random.default_rng(0)))
+        losses = [take(0.0) for _, _, take in steps.epoch(1)]
+        ends[sharing] = losses, steps.arrays()["embeddings"], len(drawn)
+    assert ends[50][2] > 2 * ends[1000][2]
+    assert ends[50][0] == pytest.approx(ends[1000][0], rel=1e-4)
+    assert np.allclose(ends[50][1], ends[1000][1], atol=1e-4)
 
 
 def test_the_bpr_loss_is_the_log_sigmoid_of_the_score_gap(blocks):

@@ -133,7 +133,7 @@ def test_a_tuning_that_was_killed_goes_on_and_ends_with_the_same_codes(
     again, same, result = tune(tmp_path, spec, demo, checkpoint, lambda **f: epochs.append(f["epoch"]))
     assert set(epochs) == {2, 3}, "the first epoch was kept"
     assert result.meta["best_epoch"] == 3, "else what came after the kill left no trace"
-    assert not result.reused and not (result.folder / "resume.safetensors").exists()
+    assert not result.reused and not (result.folder / "resume.npz").exists()
     for table, rows in demo.tables(layers).items():
         one, two = quantizer.codes(rows, table), same.codes(demo.tables(again)[table], table)
         np.testing.assert_array_equal(one.decode(), two.decode())
