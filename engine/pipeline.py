@@ -12,6 +12,7 @@ import numpy as np
 
 from engine import encoders, indexes, quantizers
 from engine.codes import Codes, FloatCodes
+from engine.data import own_vectors
 from engine.data.split import Split, load_split
 from engine.measure import latency, ranking
 from engine.measure.machine import cores, machine
@@ -72,6 +73,7 @@ def run(spec: RunSpec, folder: RunFolder, report: Any) -> list[dict[str, Any]]:
     """
     started_ns, clock = time.time_ns(), _Stopwatch()
     spec, root = quantizers.resolve(spec), folder.path.parent
+    own_vectors.check(spec)
     report("reading data", f"reading {spec.dataset}")
     split = load_split(spec.dataset, root, spec.split_seed, lambda text: report("reading data", text))
     split_key = save_split(root, split)

@@ -23,6 +23,10 @@ DRIFT_LIMIT = 10.0
 """Percent by which the machine's pace may move while it measures; beyond that, times are flagged."""
 FLOAT_BITS = 32
 NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,63}$")
+GIVEN = "given"
+"""The encoder that returns a data set's own vectors."""
+UNTRAINED = ("popularity", GIVEN)
+"""Encoders that learn nothing."""
 
 Option = bool | int | float | str
 
@@ -71,15 +75,17 @@ class ModelSpec(Strict):
     @model_validator(mode="before")
     @classmethod
     def _encoders_without_a_graph(cls, values: Any) -> Any:
-        """MF and popularity propagate nothing: their ``layers`` is 0 whatever was asked, so that equal models get
-        equal ids. Encoders other than LightGCN pool all layers.
+        """MF, popularity and given vectors propagate nothing: their ``layers`` is 0 whatever was asked, so that equal
+        models get equal ids. Given vectors keep their lengths. Encoders other than LightGCN pool all layers.
         """
         if isinstance(values, dict) and (values.get("encoder", "lightgcn") != "lightgcn" or values.get("layers") == 0):
             values = {**values, "pooling": "all"}
-        if isinstance(values, dict) and values.get("encoder") in ("mf", "popularity"):
+        if isinstance(values, dict) and values.get("encoder") in ("mf", *UNTRAINED):
             values = {**values, "layers": 0}
             if values["encoder"] == "popularity":
                 values["dim"] = 1
+            if values["encoder"] == GIVEN:
+                values["damping"] = "none"
         return values
 
     @property

@@ -21,6 +21,7 @@ def children():
     """Let the processes that tests start find `children/sitecustomize.py`; those that run tests must not."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(Path(__file__).with_name("children")), prepend=os.pathsep)
+        patch.setenv("FEWBITS_REFERENCE", str(Path(__file__).with_name("no-reference")))  # tests bring their own rows
         yield
 
 

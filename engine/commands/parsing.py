@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import encoders, quantizers
-from engine.data import registry
+from engine.data import own_vectors, registry
 from engine.errors import FewbitsError, unknown
 from engine.spec import ModelSpec, Option, RunSpec, parse_spec
 from engine.training import losses
@@ -24,10 +24,13 @@ def checked(spec: RunSpec, root: Path) -> RunSpec:
     ``root`` is the runs folder, which may hold data sets of one's own.
     """
     registry.info(spec.dataset, root)
+    spec = own_vectors.sized(spec, root)
     if spec.model.encoder not in encoders.REGISTRY:
         raise unknown("encoder", spec.model.encoder, list(encoders.REGISTRY))
     losses.check(spec.model.loss)
-    return quantizers.resolve(spec)
+    spec = quantizers.resolve(spec)
+    own_vectors.check(spec)
+    return spec
 
 
 def given(model: dict[str, Any]) -> dict[str, Any]:

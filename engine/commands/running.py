@@ -22,9 +22,10 @@ from engine.commands.parsing import (
 from engine.commands.parsing import (
     options as parse_options,
 )
+from engine.data import own_vectors
 from engine.errors import FewbitsError
 from engine.service.supervisor import Supervisor, say
-from engine.spec import parse_spec
+from engine.spec import RunSpec, parse_spec
 from engine.store import inbox
 from engine.store.catalog import measurements
 from engine.store.folders import run_folder, runs_root
@@ -112,7 +113,7 @@ def run(dataset: str, split_seed: int, quantizer: str, bits: int | None, query_b
     if query_bits:
         values["query_bits"] = integers(query_bits, "--query-bits")
     folder = runs_root(root)
-    spec = checked(parse_spec(values), folder)
+    spec = checked(_with_usual_encoder([parse_spec(values)], model, folder)[0], folder)
     if again and run_folder(folder, spec.run_id).state() == "done":
         run_folder(folder, spec.run_id).queue()
     work_through(folder, [spec])
@@ -155,6 +156,7 @@ def sweep(datasets: str, quantizers: str, bits: str | None, queries: str, option
         names(queries), parse_options(options, names(quantizers)), split_seed,
     )  # fmt: skip
     folder = runs_root(root)
+    specs = own_vectors.fitting(_with_usual_encoder(specs, model, folder), folder)
     specs = [checked(spec, folder) for spec in specs]
     if detach:
         from engine.store.status import start_engine
@@ -167,6 +169,11 @@ def sweep(datasets: str, quantizers: str, bits: str | None, queries: str, option
     from engine.commands.looking import points_table
 
     click.echo(points_table(folder, [spec.run_id for spec in specs]))
+
+
+def _with_usual_encoder(specs: list[RunSpec], model: dict[str, Any], root: Path) -> list[RunSpec]:
+    """Return runs with the vectors of their data set where it has some and no encoder was typed."""
+    return specs if model["encoder"] else [own_vectors.usual(spec, root) for spec in specs]
 
 
 @click.command(epilog="Example:  python -m engine cancel demo-uniform4-0123456789ab")

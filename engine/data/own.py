@@ -5,6 +5,7 @@
     datasets/NAME/interactions.parquet  user, item int32, dense from 0; part "train" or "test"; time int64 (s) or null
                   users.parquet         user int32; key text, the id that the file had
                   items.parquet         item int32; key text; title text or null
+                  users.npy, items.npy  where vectors were given: float32 [users, d] and [items, d], rows by id
                   meta.json             format, counts, how the file was read, the report of what was dropped
 
 A folder gets its name when all of it is written. Nothing heavy is imported here: the dashboard reads this file.
@@ -99,6 +100,11 @@ def _content(path: Path) -> dict[str, Any] | None:
     return None
 
 
+def dim(content: dict[str, Any]) -> int:
+    """Return how many numbers the vectors of a data set have; 0 where none were given."""
+    return int((content.get("vectors") or {"dim": 0})["dim"])
+
+
 def remove(name: str, root: Path) -> None:
     """Delete a data set of one's own; results of runs on it stay as they are.
 
@@ -122,7 +128,7 @@ def about(content: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": content["name"], "title": f"{content['name']} (your own)", "description": _described(content),
         **{size: content["report"][size] for size in ("users", "items", "interactions")}, "format": KIND,
-        "titles": content["choice"]["title"] is not None,
+        "titles": content["choice"]["title"] is not None, "dim": dim(content),
         "terms": "Your own file: what it holds stays in the runs folder.",
     }  # fmt: skip
 
@@ -133,6 +139,7 @@ def _described(content: dict[str, Any]) -> str:
     words = [f"user = {choice['user']}, item = {choice['item']}"]
     words += [f"{choice['rating']} of at least {choice['at_least']:g}"] if choice["rating"] else []
     words += [f"{choice['core']}-core"] if choice["core"] > 1 else []
+    words += [f"vectors of {dim(content)} numbers given"] if dim(content) else []
     return f"Your own, from {content['file']}: {'; '.join(words)}."
 
 
@@ -161,7 +168,8 @@ def sentences(report: dict[str, Any]) -> list[str]:
         gone = f"{entry['users']:,} users and {entry['items']:,} items with {entry['interactions']:,} interactions"
         lines.append(f"round {number} of the {report['core']}-core filter dropped {gone}")
     kept = f"{report['interactions']:,} interactions of {report['users']:,} users and {report['items']:,} items"
-    return [*lines, f"left: {kept}; {report['train']:,} for training, {report['test']:,} for the test"]
+    lines.append(f"left: {kept}; {report['train']:,} for training, {report['test']:,} for the test")
+    return lines + ([f"each of them has a vector of {report['dim']:,} numbers"] if "dim" in report else [])
 
 
 def _rows(n: int) -> str:

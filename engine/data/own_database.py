@@ -1,7 +1,7 @@
 """DuckDB for files that nobody has checked: limits, no way out of one folder, and its errors as sentences.
 
 The only importer of duckdb beside the catalog. It is used in the child process of `engine.data.own_worker` alone, whose
-working folder holds all there is: the file as ``source``, the tables, what is spilled, and the result in ``out``.
+working folder holds all there is: the files as `LINKS`, the tables, what is spilled, and the result in ``out``.
 """
 
 import re
@@ -28,6 +28,8 @@ SETTINGS: dict[str, Any] = {
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",
 }
+LINKS = ("source", "users", "items")
+"""The files of a person that the folder holds or links to: the interactions, and vectors where there are any."""
 SHOWN = 60
 """How many characters of a broken line an error shows."""
 
@@ -35,12 +37,13 @@ Connection = duckdb.DuckDBPyConnection
 
 
 def connect(folder: Path) -> Connection:
-    """Return a connection whose tables lie in the folder: all of the disk that it can reach, but for what the link
-    ``source`` in it names.
+    """Return a connection whose tables lie in the folder: all of the disk that it can reach, but for what the links
+    `LINKS` in it name.
     """
     connection = duckdb.connect(folder / "tables.duckdb", config=SETTINGS)
     connection.execute(f"set allowed_directories = [{literal(str(folder) + '/')}]")
-    connection.execute(f"set allowed_paths = [{literal(str((folder / 'source').resolve()))}]")
+    there = ", ".join(literal(str((folder / link).resolve())) for link in LINKS if (folder / link).exists())
+    connection.execute(f"set allowed_paths = [{there}]")
     connection.execute("set TimeZone = 'UTC'")  # of dates that name no zone of their own
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")

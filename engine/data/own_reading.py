@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from engine.data import own
 from engine.data.interactions import Interactions
-from engine.data.readers import Reading
+from engine.data.readers import Reading, Vectors
 from engine.errors import FewbitsError
 
 
@@ -36,12 +36,20 @@ def read_own(folder: Path) -> Reading:
             _part(table.filter(pc.equal(table["part"], part)), sizes, _texts(users["key"]), _texts(labels))
             for part in ("train", "test")
         ]
-    except (OSError, KeyError, TypeError, IndexError, pa.ArrowException) as error:
+        vectors = _vectors(folder, sizes, own.dim(content)) if own.dim(content) else None
+    except (OSError, KeyError, TypeError, IndexError, ValueError, EOFError, pa.ArrowException) as error:
         raise FewbitsError(
             f"data set {folder.name!r} is damaged ({str(error)[:100]}): `python -m engine data remove {folder.name} "
             "--force`, then add it again"
         ) from None
-    return Reading(parts[0], parts[1], tuple(own.dropped(report)), own.rule(content))
+    return Reading(parts[0], parts[1], tuple(own.dropped(report)), own.rule(content), vectors)
+
+
+def _vectors(folder: Path, sizes: tuple[int, int], dim: int) -> Vectors:
+    tables = [np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ("users", "items")]
+    if any(t.dtype != np.float32 or t.shape != (n, dim) for t, n in zip(tables, sizes, strict=True)):
+        raise KeyError("vectors of another shape")
+    return Vectors(*tables)
 
 
 def _read(folder: Path, name: str) -> pa.Table:

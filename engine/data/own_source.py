@@ -159,3 +159,12 @@ def preview(connection: Connection, source: Source, rows: int) -> list[list[str 
     shown = ", ".join(f"left(cast({identifier} as varchar), 80)" for identifier in source.identifiers)
     found = connection.execute(f"select {shown} from {source.sql} limit {int(rows)}", source.values).fetchall()
     return [list(row) for row in found]
+
+
+def key_text(identifier: str, kind: str) -> str:
+    """Return an SQL expression for a value as text without blanks around it; null where nothing is left."""
+    if kind in ("DOUBLE", "FLOAT"):  # ids of a column with gaps, as pandas writes them: 17.0 is the id 17
+        whole = f"{identifier} = trunc({identifier}) and abs({identifier}) < 1e15"
+        short, text = f"cast(cast({identifier} as bigint) as varchar)", f"cast({identifier} as varchar)"
+        return f"case when not isfinite({identifier}) then null when {whole} then {short} else {text} end"
+    return f"nullif(trim(cast({identifier} as varchar)), '')"

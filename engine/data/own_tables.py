@@ -9,11 +9,11 @@ from typing import Any
 
 from engine.data.own_columns import Choice
 from engine.data.own_database import Connection
+from engine.data.own_matrices import Matrix, write
+from engine.data.own_rows import ID_LENGTH, read, strangers
 from engine.data.own_source import Source
 from engine.errors import FewbitsError
 
-ID_LENGTH = 200
-"""Longest id of a user or an item, in characters; titles are cut to as many."""
 TEST_ONE_IN = 5
 UNITS = ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6), (float("inf"), 1e9))
 """Times below so much are in a unit of which so many make a second: seconds, milli-, micro-, nanoseconds."""
@@ -21,8 +21,12 @@ UNITS = ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6), (float("inf"), 1e9))
 Say = Callable[[float, str], None]
 
 
-def build(connection: Connection, source: Source, choice: Choice, out: str, say: Say) -> dict[str, Any]:
-    """Write the three Parquet files of a data set below ``out`` and return the report.
+def build(
+    connection: Connection, source: Source, choice: Choice, out: str, say: Say, vectors: dict[str, Matrix] | None = None
+) -> dict[str, Any]:
+    """Write the files of a data set below ``out`` and return the report.
+
+    With ``vectors`` of users and items, only those count that have one, and every such item stays in the catalogue.
 
     Raises
     ------
@@ -31,9 +35,11 @@ def build(connection: Connection, source: Source, choice: Choice, out: str, say:
     """
     choice.check(source.columns)
     say(0.02, "reading the file")
-    rows, dropped = _read(connection, source, choice)
+    rows, dropped = read(connection, source, choice)
     say(0.45, "numbering users and items")
-    dropped += _pairs(connection, rows - sum(entry["rows"] for entry in dropped))
+    given = vectors is not None
+    dropped += strangers(connection, source, rows) if given else []
+    dropped += _pairs(connection, rows - sum(entry["rows"] for entry in dropped), given)
     say(0.65, "k-core filter" if choice.core > 1 else "counting")
     rounds = _core(connection, choice.core)
     gone = sum(entry["interactions"] for entry in rounds)
@@ -46,7 +52,7 @@ def build(connection: Connection, source: Source, choice: Choice, out: str, say:
             f"file {source.name}: no interaction is left after the {choice.core}-core filter of {gone:,}: lower it"
         )
     say(0.75, "splitting")
-    odd = _ids(connection, choice)
+    odd = _ids(connection, choice, given)
     _divide(connection, choice)
     say(0.9, "writing")
     counts = _counts(connection)
@@ -55,90 +61,24 @@ def build(connection: Connection, source: Source, choice: Choice, out: str, say:
             f"file {source.name}: nobody has two items, so that none can be held out: bring longer histories"
         )
     _write(connection, out)
-    return {"rows": rows, "dropped": dropped, "core": choice.core, "rounds": rounds, "odd": odd, **counts}
+    report = {"rows": rows, "dropped": dropped, "core": choice.core, "rounds": rounds, "odd": odd, **counts}
+    if vectors is not None:
+        write(connection, vectors, out)
+        report["dim"] = vectors["items"].dim
+    return report
 
 
-def _read(connection: Connection, source: Source, choice: Choice) -> tuple[int, list[dict[str, Any]]]:
-    """Make the table ``source`` (u, i, t, title, reason) in one pass over the file; return its rows and what is out."""
-    texts = {role: _text(*source.column(column)) for role, column in choice.roles().items()}
-    moment = _moment(*source.column(choice.time), texts["time"]) if choice.time else "null::double"
-    rating = f"nullif(try_cast({texts['rating']} as double), 'nan'::double)" if choice.rating else "null::double"
-    rated, timed = str(choice.rating is not None).lower(), str(choice.split == "last").lower()
-    connection.execute(
-        f"""
-        create table source as
-        select u, i, t, title,
-               case when u is null or i is null then 1
-                    when length(u) > {ID_LENGTH} or length(i) > {ID_LENGTH} then 2
-                    when {rated} and r is null then 3
-                    when {rated} and r < $at_least then 4
-                    when {timed} and t is null then 5 else 0 end::utinyint as reason,
-               case when {rated} and r is null then r_text when t is null then t_text end as bad
-        from (select {texts["user"]} as u, {texts["item"]} as i, {moment} as t, {rating} as r,
-                     {texts.get("title", "null::varchar")} as title,
-                     left({texts.get("rating", "null::varchar")}, 40) as r_text,
-                     left({texts.get("time", "null::varchar")}, 40) as t_text
-              from {source.sql})
-        """,
-        {**source.values, "at_least": choice.at_least or 0.0},
-    )
-    found = connection.execute("select reason, count(*), min(bad) from source group by reason order by reason")
-    counted = {reason: (n, bad) for reason, n, bad in found.fetchall()}
-    rows = sum(n for n, _ in counted.values())
-    if not rows:
-        raise FewbitsError(
-            f"file {source.name} has the names of columns but no rows; expected a user and an item in each"
-        )
-    dropped = [{"rows": n, "why": _why(reason, bad, choice)} for reason, (n, bad) in counted.items() if reason]
-    if 0 not in counted:
-        reasons = "; ".join(f"{entry['rows']:,} {entry['why']}" for entry in dropped)
-        raise FewbitsError(
-            f"file {source.name}: none of its {rows:,} rows counts: {reasons}; choose other columns or limits"
-        )
-    return rows, dropped
-
-
-def _why(reason: int, bad: str | None, choice: Choice) -> str:
-    example = f", such as {bad!r}" if bad else ""
-    return {
-        1: "without a user or an item",
-        2: f"with an id of more than {ID_LENGTH} characters",
-        3: f"without a rating that is a number{example}",
-        4: f"rated below {choice.at_least:g}" if choice.at_least is not None else "",
-        5: f"without a time that can be read, which the split by time needs{example}",
-    }[reason]
-
-
-def _text(identifier: str, kind: str) -> str:
-    """Return an expression for a value as text without blanks around it; null where nothing is left."""
-    if kind in ("DOUBLE", "FLOAT"):  # ids of a column with gaps, as pandas writes them: 17.0 is the id 17
-        whole = f"{identifier} = trunc({identifier}) and abs({identifier}) < 1e15"
-        short, text = f"cast(cast({identifier} as bigint) as varchar)", f"cast({identifier} as varchar)"
-        return f"case when not isfinite({identifier}) then null when {whole} then {short} else {text} end"
-    return f"nullif(trim(cast({identifier} as varchar)), '')"
-
-
-def _moment(identifier: str, kind: str, text: str) -> str:
-    """Return an expression for a time as a number: seconds of dates, and numbers in their own unit."""
-    if kind.startswith("TIMESTAMP") or kind == "DATE":
-        stamp = identifier if "TIME ZONE" in kind else f"cast({identifier} as timestamp)"
-        return f"epoch_us({stamp}) / 1e6"
-    number = f"try_cast({text} as double)"
-    return (
-        f"coalesce(case when isfinite({number}) and abs({number}) < 1e20 then {number} end, "
-        f"epoch_us(try_cast({text} as timestamptz)) / 1e6)"
-    )
-
-
-def _pairs(connection: Connection, counted: int) -> list[dict[str, Any]]:
+def _pairs(connection: Connection, counted: int, given: bool) -> list[dict[str, Any]]:
     """Make ``pairs`` (u, i int32; t): each pair once, at its first time. Return how many rows repeated one."""
+    some = "(select i, title from source where reason = 0)"
+    items = f"(select key as i, title from item_vectors left join {some} on i = key)" if given else some
     connection.execute(
         "create table user_keys as select u as key, (row_number() over ())::integer as k "
         "from (select distinct u from source where reason = 0)"
     )
     connection.execute(
         "create table item_keys as select i as key, title, (row_number() over ())::integer as k "
-        f"from (select i, left(min(title), {ID_LENGTH}) as title from source where reason = 0 group by i)"
+        f"from (select i, left(min(title), {ID_LENGTH}) as title from {items} group by i)"
     )
     connection.execute(
         "create table pairs as select a.k as u, b.k as i, min(s.t) as t from source s "
@@ -173,15 +113,20 @@ def _core(connection: Connection, core: int) -> list[dict[str, int]]:
     return rounds
 
 
-def _ids(connection: Connection, choice: Choice) -> list[str]:
+def _ids(connection: Connection, choice: Choice, given: bool) -> list[str]:
     """Make ``users`` and ``items`` with their final ids, in the order of their keys; return what is odd."""
     order = "(row_number() over (order by try_cast(key as bigint) nulls last, key) - 1)::integer"
     for table, keys, side, more in (("users", "user_keys", "u", ""), ("items", "item_keys", "i", "title, ")):
         connection.execute(
             f"create table {table} as select k, key, {more}n, {order} as id from {keys} "
-            f"join (select {side} as k, count(*) as n from pairs group by {side}) using (k)"
+            f"{'left join' if given and side == 'i' else 'join'} "
+            f"(select {side} as k, count(*) as n from pairs group by {side}) using (k)"
         )
     odd = []
+    if given and (n := _count(connection, "user_vectors") - _count(connection, "users")):
+        odd.append(f"{n:,} users have a vector and no interaction that counts: left out")
+    if given and (n := _count(connection, "items where n is null")):
+        odd.append(f"{n:,} items have a vector and no interaction that counts: they stay in the catalogue")
     if choice.time and (n := _count(connection, "pairs where t is null")):
         odd.append(f"{n:,} interactions have no time that can be read")
     if choice.split == "last":

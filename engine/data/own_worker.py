@@ -1,8 +1,8 @@
-"""The child process that reads a file nobody has checked: ``python -m engine.data.own_worker FOLDER``.
+"""The child process that reads files nobody has checked: ``python -m engine.data.own_worker FOLDER``.
 
 It limits itself before it looks at the file, takes one order as JSON from standard input, and answers with lines of
 JSON: ``{"at": 0.4, "doing": "…"}`` on the way, then ``{"result": …}`` or ``{"error": "a sentence"}``. The folder holds
-``source`` (the file, or a link to it) and takes everything that is written.
+``source`` (the file, or a link to it; vectors as ``users`` and ``items``) and takes everything that is written.
 """
 
 import contextlib
@@ -55,11 +55,16 @@ def main(folder: str) -> int:
 
 
 def work(order: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Return what an order asks for: "look" the columns and first rows, "add" the report of the data set in ``out``."""
-    from engine.data import own_database, own_source, own_tables
+    """Return what an order asks for: "look" the columns and first rows of a table, "look-vectors" the size of a matrix,
+    "add" the report of the data set in ``out``.
+    """
+    from engine.data import own_database, own_matrices, own_source, own_tables
     from engine.data.own_columns import Choice
 
     connection = own_database.connect(folder)
+    if order["task"] == "look-vectors":
+        return own_matrices.look(connection, folder / "source", order["name"])
+    vectors = own_matrices.open_both(connection, folder, order["vectors"]) if order.get("vectors") else None
     with own_database.sentences(order["name"]):
         source = own_source.open_source(connection, folder / "source", order["name"], order.get("header"))
         if order["task"] == "look":
@@ -71,7 +76,7 @@ def work(order: dict[str, Any], folder: Path) -> dict[str, Any]:
         out.mkdir()
         choice = Choice(**order["choice"])
         return own_tables.build(
-            connection, source, choice, str(out), lambda at, doing: _say({"at": at, "doing": doing})
+            connection, source, choice, str(out), lambda at, doing: _say({"at": at, "doing": doing}), vectors
         )
 
 

@@ -20,14 +20,28 @@ _SHOWN = 40
 
 
 @dataclass(frozen=True, eq=False)
+class Vectors:
+    """The vectors that a data set brings, of all its users and items; they may lie on disk until they are used."""
+
+    users: np.ndarray  # float32 [U, d]
+    items: np.ndarray  # float32 [I, d]
+
+    @property
+    def dim(self) -> int:
+        """d"""
+        return int(self.items.shape[1])
+
+
+@dataclass(frozen=True, eq=False)
 class Reading:
     """What a reader returns: ``test`` is None where no split is published, ``notes`` count what was dropped or odd,
-    ``rule`` says how the files were divided where there is a test."""
+    ``rule`` says how the files were divided where there is a test, ``vectors`` are those that came with the data."""
 
     train: Interactions
     test: Interactions | None
     notes: tuple[str, ...] = ()
     rule: str = "Published split, test kept as it is"
+    vectors: Vectors | None = None
 
 
 def read_adjacency(folder: Path) -> Reading:

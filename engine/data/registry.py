@@ -36,7 +36,8 @@ class DatasetInfo:
     """What is known about a data set without reading it. ``interactions`` counts train and test together.
 
     ``format`` names a reader (`engine.data.readers.READERS`), ``titles`` says that items have readable names,
-    ``synthetic`` that the data are computed, not observed.
+    ``synthetic`` that the data are computed, not observed, ``dim`` how many numbers the vectors have that came with it
+    (0: none did).
     """
 
     name: str
@@ -50,6 +51,7 @@ class DatasetInfo:
     files: tuple[RemoteFile, ...] = ()
     synthetic: bool = False
     titles: bool = False
+    dim: int = 0
 
     @property
     def own(self) -> bool:

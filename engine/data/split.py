@@ -16,7 +16,7 @@ import numpy as np
 
 from engine.data import registry, synthetic
 from engine.data.interactions import ItemLists
-from engine.data.readers import READERS, Reading
+from engine.data.readers import READERS, Reading, Vectors
 from engine.errors import FewbitsError
 
 VALID_USERS = 5_000
@@ -32,6 +32,7 @@ class Split:
     """Interactions in three disjoint parts.
 
     ``rule`` is a sentence on how they were divided, ``notes`` count what was dropped or is odd, in sentences.
+    ``vectors`` are those that came with the data, where any did.
     """
 
     dataset: str
@@ -45,14 +46,17 @@ class Split:
     user_labels: tuple[str, ...] | None = None
     item_labels: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
+    vectors: Vectors | None = None
 
     @cached_property
     def fingerprint(self) -> str:
-        """The first 16 hex digits of a SHA-256 over sizes and parts; labels, rule and notes do not count."""
+        """The first 16 hex digits of a SHA-256 over sizes, parts and vectors; labels, rule and notes do not count."""
         digest = hashlib.sha256(f"{self.n_users} {self.n_items}".encode())
         for part in (self.train, self.valid, self.test):
             digest.update(part.indptr.astype("<i8").tobytes())  # its length is fixed and tells that of the items
             digest.update(part.items.astype("<i4").tobytes())
+        for table in (self.vectors.users, self.vectors.items) if self.vectors is not None else ():
+            digest.update(np.ascontiguousarray(table, "<f4").data)
         return digest.hexdigest()[:16]
 
     def tables(self, layers: Sequence[Any]) -> dict[str, list[Any]]:
@@ -127,6 +131,7 @@ def split(dataset: str, reading: Reading, seed: int = 0) -> Split:
         user_labels=data.user_labels,
         item_labels=data.item_labels,
         notes=tuple(notes),
+        vectors=reading.vectors,
     )
 
 

@@ -5,6 +5,7 @@ line here.
 from typing import Any
 
 from engine.encoders.base import Encoder
+from engine.encoders.given import Given
 from engine.encoders.lightgcn import LightGCN
 from engine.encoders.mf import MF
 from engine.encoders.ngcf import NGCF
@@ -12,7 +13,7 @@ from engine.encoders.popularity import Popularity
 from engine.errors import unknown
 from engine.spec import ModelSpec
 
-REGISTRY: dict[str, type[Encoder]] = {e.name: e for e in (LightGCN, NGCF, MF, Popularity)}
+REGISTRY: dict[str, type[Encoder]] = {e.name: e for e in (LightGCN, NGCF, MF, Given, Popularity)}
 
 
 def create(spec: ModelSpec, split: Any) -> Encoder:

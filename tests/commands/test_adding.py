@@ -3,6 +3,7 @@
 import json
 import sys
 
+import numpy as np
 import pytest
 
 from engine.__main__ import main
@@ -73,3 +74,44 @@ def test_a_file_without_usual_names_asks_for_columns(engine, root, tmp_path):
     (tmp_path / "odd.csv").write_text("p,q\n1,2\n")
     status, _, told = engine("data", "add", "my-shop", tmp_path / "odd.csv", "--root", root)
     assert status == 1 and "no column has a usual name: give --user and --item" in told
+
+
+@pytest.fixture
+def vectors(tmp_path):
+    """Return the options for vectors of 4 numbers, for users 0 to 5 and items 0 to 8."""
+    rng = np.random.default_rng(0)
+    for table, n in (("user", 6), ("item", 9)):
+        np.save(tmp_path / f"{table}s.npy", rng.standard_normal((n, 4), dtype=np.float32))
+    (tmp_path / "rows.csv").write_text("user,item\n" + "".join(f"{u},{i}\n" for u in range(6) for i in range(u, u + 4)))
+    return ["--user-vectors", tmp_path / "users.npy", "--item-vectors", tmp_path / "items.npy"]
+
+
+def test_vectors_are_looked_at_added_and_then_what_a_run_takes(engine, root, tmp_path, vectors):
+    status, said, _ = engine("data", "look", "--vectors", tmp_path / "items.npy")
+    assert (status, said) == (0, "9 vectors of 4 numbers; the first ids: 0, 1, 2, 3, 4\n")
+    status, said, told = engine("data", "add", "my-model", tmp_path / "rows.csv", *vectors, "--root", root)
+    assert status == 0, told
+    assert "each of them has a vector of 4 numbers" in said
+    spec = checked(parse_spec({"dataset": "my-model", "model": {"encoder": "given"}}), root)
+    assert (spec.model.dim, spec.model.layers) == (4, 0)
+    assert checked(parse_spec({"dataset": "my-model"}), root).model.dim == 64, "LightGCN can still be trained"
+
+
+NOT_GIVEN = [
+    (["run", "--dataset", "my-model", "--quantizer", "l2qgcn"], "learns through the graph of a model"),
+    (["run", "--dataset", "my-model", "--quantizer", "pq", "--bits", "8"], "expected a divisor of the 4 dimensions"),
+    (["sweep", "--dataset", "my-model", "--quantizers", "float32,l2qgcn"], "'l2qgcn' with tune=graph"),
+    (["run", "--dataset", "demo", "--encoder", "given"], "the data set 'demo' has no vectors of its own"),
+    (["data", "add", "my-two", "rows.csv", "--user-vectors", "users.npy"], "vectors of users alone"),
+]
+
+
+def test_what_given_vectors_cannot_do_is_one_sentence_before_anything_runs(
+    engine, root, tmp_path, vectors, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    engine("data", "add", "my-model", "rows.csv", *vectors, "--root", root)
+    for arguments, words in NOT_GIVEN:
+        status, _, told = engine(*arguments, "--root", root)
+        assert status == 1 and words in told.splitlines()[-1], arguments
+    assert not list(root.glob("my-model-*"))

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from engine.data import own, own_import, registry
+from engine.data import own, own_child, own_import, registry
 from engine.data.own_columns import Choice, guess
 from engine.data.split import load_split
 from engine.errors import FewbitsError
@@ -128,7 +128,7 @@ def test_a_child_that_takes_too_long_or_is_cancelled_leaves_nothing(root, file, 
     with pytest.raises(FewbitsError, match="took over"):
         own_import.add("my-shop", file, CHOICE, root)
     monkeypatch.setattr(own_import, "ADD_S", 60.0)
-    child = own_import.Child()
+    child = own_child.Child()
     threading.Timer(0.01, child.cancel).start()
     with pytest.raises(FewbitsError, match="cancelled: nothing was kept"):
         own_import.add("my-shop", file, CHOICE, root, child=child)
@@ -147,7 +147,7 @@ def test_the_child_cannot_take_more_memory_than_it_may(tmp_path):
 
 
 def test_a_child_that_dies_is_a_sentence(root, file, monkeypatch):
-    monkeypatch.setattr(own_import, "QUIET", {"PYTHONHOME": "/nowhere"})
+    monkeypatch.setattr(own_child, "QUIET", {"PYTHONHOME": "/nowhere"})
     started = time.monotonic()
     with pytest.raises(FewbitsError, match="ended without a word"):
         own_import.add("my-shop", file, CHOICE, root)
