@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from engine.commands import adding, benching, checking, exporting, looking, measuring, running
+from engine.commands import adding, benching, checking, exporting, looking, measuring, running, studying
 from engine.errors import FewbitsError
 
 
@@ -21,7 +21,7 @@ for command in (
     running.serve, running.run, running.sweep, running.cancel, running.retry,
     measuring.measure, measuring.scale,
     looking.runs, looking.show, looking.frontier, looking.datasets, adding.data, exporting.export,
-    checking.doctor, benching.bench,
+    studying.study, checking.doctor, benching.bench,
 ):  # fmt: skip
     commands.add_command(command)
 

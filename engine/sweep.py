@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from engine.errors import FewbitsError, unknown
-from engine.spec import FLOAT_BITS, ModelSpec, Option, RunSpec, parse_spec
+from engine.spec import FLOAT_BITS, UNTRAINED, ModelSpec, Option, RunSpec, parse_spec
 
 TRAIN_S_PER_MILLION = 105.0
 """Seconds to train one million interactions with LightGCN at d = 64 on two cores, before this machine has shown its
@@ -138,7 +138,7 @@ def estimate_s(
         dataset, encoder, dim = spec.dataset, spec.model.encoder, spec.model.dim
         by_rule = TRAIN_S_PER_MILLION * interactions / 1e6 * (dim + 32) / 96 * (spec.model.layers + 2) / 5
         training = (measured or {}).get((dataset, encoder, dim), by_rule)
-        if (key := model_key(spec)) not in have:
+        if (key := model_key(spec)) not in have and encoder not in UNTRAINED:
             have.add(key)
             seconds += training
         if spec.quantizer in tuned:
@@ -151,3 +151,22 @@ def estimate_s(
 def model_key(spec: RunSpec) -> str:
     """Return what two runs must have in common to share a checkpoint, before the data is read."""
     return f"{spec.dataset}-{spec.split_seed}-{spec.model.digest()}"
+
+
+def measured_training(points: Any) -> dict[tuple[str, str, int], float]:
+    """Return (data set, encoder, dim) → the longest training among the catalog's points (a DataFrame), in seconds."""
+    longest = _longest(points, "train_s", ["dataset", "encoder", "dim"])
+    return {(str(d), str(e), int(n)): s for (d, e, n), s in longest.items()}
+
+
+def measured_tuning(points: Any) -> dict[tuple[str, str, str, int], float]:
+    """Return (data set, quantizer, encoder, dim) → the longest tuning among the catalog's points, in seconds."""
+    longest = _longest(points, "tune_s", ["dataset", "quantizer", "encoder", "dim"])
+    return {(str(d), str(q), str(e), int(n)): s for (d, q, e, n), s in longest.items()}
+
+
+def _longest(points: Any, seconds: str, by: list[str]) -> dict[Any, float]:
+    if points.empty or seconds not in points:
+        return {}
+    longest = points.dropna(subset=[seconds]).groupby(by)[seconds].max()
+    return {group: float(s) for group, s in longest.items() if s > 0}

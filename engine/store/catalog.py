@@ -201,6 +201,15 @@ def _where_there(root: Path, table: str) -> pd.DataFrame:
         return connection.execute(f"select * from {table}").df() if there and there[0] else pd.DataFrame()
 
 
+def wide(runs: pa.Table, rows: pa.Table) -> pd.DataFrame:
+    """Return `points` of runs (columns of RUNS) and their measurement rows (columns of ROWS) that lie in no catalog."""
+    with duckdb.connect(config=SETTINGS) as connection:
+        connection.register("runs", runs)
+        connection.register("measurements", rows)
+        connection.execute(POINTS)
+        return connection.execute("select * from points").df()
+
+
 def measurements(root: Path, run_ids: list[str] | None = None) -> pd.DataFrame:
     """Return measurement rows, of all runs or of those named."""
     if run_ids is None:

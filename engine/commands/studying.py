@@ -1,0 +1,199 @@
+"""The reference study: ``study reference`` runs what is missing of it, ``study collect`` writes what is shipped."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine.commands.describing import methods
+from engine.commands.parsing import checked, integers, names
+from engine.commands.running import DEVICE, ROOT
+from engine.data import registry
+from engine.errors import FewbitsError
+from engine.service.supervisor import Supervisor, say
+from engine.spec import RunSpec
+from engine.store import catalog, inbox, reference
+from engine.store.folders import RunFolder, run_folders, runs_root
+from engine.store.status import engine_alive
+from engine.study.plan import DATASETS, STAGES, Planned, outline, plan, possible
+from engine.study.remaining import Remaining, duration
+
+POLL_S = 0.5
+
+
+@click.group(epilog="Example:  python -m engine study reference --dataset my-shop --seeds 0 --dry-run")
+def study() -> None:
+    """Compare every method at every size, over several seeds, and write down what came out."""
+
+
+@study.command("reference", epilog="Example:  python -m engine study reference --dataset ml-100k --only core --seeds 0")
+@click.option(
+    "--dataset", "--datasets", "datasets", default=",".join(DATASETS), show_default=True,
+    help="Data sets, comma-separated; your own as well.",
+)  # fmt: skip
+@click.option("--seeds", help="Seeds of every form, comma-separated. Default: 0,1,2, and 3,4 for the headline forms.")
+@click.option("--only", help=f"Only these stages ({', '.join(STAGES)}) or quantizers, comma-separated.")
+@click.option("--dry-run", is_flag=True, help="Print the plan, what is left of it and about how long; run nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: planned, done, left, seconds, failed …")
+@DEVICE
+@ROOT
+def run_reference(
+    datasets: str, seeds: str | None, only: str | None, dry_run: bool, as_json: bool, root: Path | None
+) -> None:
+    """Run what is missing of the study, one run after the other; finished runs are not repeated.
+
+    It may be stopped at any time (Ctrl-C) and goes on with the same command. A run that fails is passed over, listed
+    at the end with its reason, and tried again next time, last.
+    """
+    folder = runs_root(root)
+    wanted = names(datasets)
+    for name in wanted:
+        registry.info(name, folder)  # refuses a name that is not known
+    planned = plan(wanted, integers(seeds, "--seeds") if seeds else (), names(only) if only else ())
+    runs, unable = possible(planned, lambda spec: checked(spec, folder))
+    states = {run.spec.run_id: RunFolder(folder / run.spec.run_id).state() for run in runs if _there(folder, run)}
+    done = [run.spec for run in runs if states.get(run.spec.run_id) == "done"]
+    left = sorted(  # those that failed before come last
+        (run for run in runs if states.get(run.spec.run_id) != "done"),
+        key=lambda run: states.get(run.spec.run_id) in ("failed", "orphaned"),
+    )
+    known = [registry.info(name, folder) for name in dict.fromkeys(run.spec.dataset for run in runs)]
+    sizes = {info.name: (info.users, info.items, info.interactions) for info in known}
+    remaining = Remaining(sizes, {m["name"] for m in _quantizers() if m["trained"]})
+    remaining.look(_points(folder), done)
+    if not as_json or not dry_run:
+        _tell(runs, done, unable, remaining.seconds([run.spec for run in left]), len(left), whole=dry_run)
+    failed, stopped = ([], False) if dry_run else _work(folder, left, remaining)
+    if not dry_run:
+        left = [run for run in left if RunFolder(folder / run.spec.run_id).state() != "done"]
+    _report(folder, runs, left, unable, failed, stopped, remaining, as_json, dry_run)
+
+
+def _there(root: Path, run: Planned) -> bool:
+    return (root / run.spec.run_id / "spec.json").exists()
+
+
+def _quantizers() -> list[dict[str, Any]]:
+    return [json.loads(m["description"]) for m in methods() if m["kind"] == "quantizer"]
+
+
+def _points(root: Path) -> Any:
+    return catalog.points(root) if catalog.snapshot_id(root) is not None else None
+
+
+def _tell(
+    runs: list[Planned], done: list[RunSpec], unable: dict[str, list[Planned]], seconds: float, left: int, whole: bool
+) -> None:
+    ids = {spec.run_id for spec in done}
+    for line in outline(runs, ids):
+        if whole or not line.startswith(" "):
+            click.echo(line, err=not whole)
+    for reason, several in unable.items():
+        click.echo(f"{len(several)} runs are left out: {reason}", err=not whole)
+    click.echo(
+        f"{len(runs):,} runs, {len(done):,} done, {left:,} left: about {duration(seconds)} on this machine",
+        err=not whole,
+    )
+
+
+def _work(root: Path, left: list[Planned], remaining: Remaining) -> tuple[list[dict[str, str]], bool]:
+    """Run what is left, in order; return the failed runs with their reasons, and whether it was told to stop."""
+    supervisor = Supervisor(root, methods())
+    failed: list[dict[str, str]] = []
+    for number, run in enumerate(left, 1):
+        began, spec = time.monotonic(), run.spec
+        inbox.submit(root, [spec])
+        _see_through(root, spec, supervisor)
+        if supervisor.stopping:
+            return failed, True
+        folder = RunFolder(root / spec.run_id)
+        state = folder.state()
+        took = time.monotonic() - began
+        if state == "done":
+            remaining.ended(spec, took)
+            remaining.look(_points(root))
+        else:
+            failed.append({"run_id": spec.run_id, "state": state, "error": folder.error() or f"it was {state}"})
+        words = f"done in {duration(took)}" if state == "done" else f"{state}: {failed[-1]['error']}"
+        rest = remaining.seconds([r.spec for r in left[number:]])
+        say(f"[{number}/{len(left)}] {spec.dataset}, seed {spec.model.seed}, {run.name}: {words}")
+        say(f"{len(left) - number:,} left, about {duration(rest)}")
+    return failed, False
+
+
+def _see_through(root: Path, spec: RunSpec, supervisor: Supervisor) -> None:
+    """Work until a submitted run has ended: as the engine, or beside the one that serves the folder."""
+    folder = RunFolder(root / spec.run_id)
+    while not supervisor.stopping:
+        if not engine_alive(root):
+            try:
+                return supervisor.serve(until=[spec.run_id])
+            except FewbitsError:
+                if not engine_alive(root):  # else another engine was quicker: it takes the run
+                    raise
+        while engine_alive(root):
+            if not any(inbox.pending(root)) and folder.settled():
+                return
+            time.sleep(POLL_S)
+
+
+def _report(
+    root: Path, runs: list[Planned], left: list[Planned], unable: dict[str, list[Planned]],
+    failed: list[dict[str, str]], stopped: bool, remaining: Remaining, as_json: bool, dry_run: bool,
+) -> None:  # fmt: skip
+    seconds = remaining.seconds([run.spec for run in left])
+    if as_json:
+        click.echo(json.dumps({
+            "planned": [{"stage": r.stage, "run_id": r.spec.run_id, "spec": r.spec.model_dump(mode="json")}
+                        for r in runs] if dry_run else len(runs),
+            "done": len(runs) - len(left), "left": len(left), "seconds": round(seconds), "stopped": stopped,
+            "left_out": {reason: len(several) for reason, several in unable.items()}, "failed": failed,
+        }))  # fmt: skip
+        return
+    if dry_run:
+        return
+    for entry in failed:
+        click.echo(f"{entry['run_id']} {entry['state']}: {entry['error']}")
+    if stopped:
+        click.echo(f"stopped: {len(left):,} runs left, about {duration(seconds)}; the same command goes on")
+    else:
+        click.echo(f"{len(runs) - len(left):,} of {len(runs):,} runs are done, {len(failed)} failed")
+
+
+@study.command(epilog="Example:  python -m engine study collect --to runs/reference")
+@click.option("--to", "to", type=click.Path(path_type=Path), default=reference.FOLDER, show_default=False,
+              help="Folder to write to; default: runs/reference in the repository.")  # fmt: skip
+@click.option(
+    "--dataset", "--datasets", "datasets", default=",".join(DATASETS), show_default=True,
+    help="Data sets, comma-separated: what is of others stays here.",
+)  # fmt: skip
+@ROOT
+def collect(to: Path, datasets: str, root: Path | None) -> None:
+    """Write the measured rows of all runs on these data sets, and the failed runs with their reasons, as Parquet.
+
+    No data, no vectors, nothing of single users or items. Rows of earlier collections in that folder are replaced.
+    """
+    from engine.study.collect import write
+
+    folder = runs_root(root)
+    chosen = [f for f in run_folders(folder) if f.spec().dataset in names(datasets)]
+    if not chosen:
+        raise FewbitsError(f"no run on {datasets} in {folder}; `python -m engine study reference` makes them")
+    defaults = {m["name"]: {o["name"]: o["default"] for o in m["options"]} for m in _quantizers()}
+    said = write(chosen, to, defaults, say)
+    click.echo(f"{said['done']:,} runs, {said['failed']} failed ones, {said['bytes'] / 1e6:.2f} MB in {to}")
+
+
+@study.command(epilog="Example:  python -m engine study readme")
+def readme() -> None:
+    """Write the study's section of README.md and its pictures from the shipped rows."""
+    from engine.study import readme as writing
+
+    page = reference.FOLDER.parents[1] / "README.md"
+    content = writing.placed(page.read_text(encoding="utf-8"), writing.section(reference.FOLDER))
+    for name, text in writing.pictures(reference.FOLDER).items():
+        (reference.FOLDER / name).write_text(text, encoding="utf-8")
+    page.write_text(content, encoding="utf-8")
+    click.echo(f"the section of {page.name} and {len(writing.pictures(reference.FOLDER))} pictures are written")

@@ -1,0 +1,74 @@
+"""From the folders of a study's runs to the rows that are shipped: no data, no vectors, nothing of single users."""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from engine.store import reference
+from engine.store.folders import RunFolder
+from engine.store.rows import read_run
+from engine.study.forms import form_text
+from engine.study.tail import share_rows
+
+FAILED = ("failed", "orphaned")
+PACKAGES = ("fewbits", "python", "torch", "numba", "numpy", "llvmlite", "duckdb")
+ON_DISK = re.compile(r"(?<![\w.])(/[\w.+-]+){2,}")
+
+
+def write(
+    folders: Sequence[RunFolder],
+    to: Path,
+    defaults: Mapping[str, Mapping[str, Any]],
+    say: Callable[[str], None] = lambda _: None,
+) -> dict[str, int]:
+    """Write the rows of finished and failed runs; return how many there are of each, and the bytes written.
+
+    Parameters
+    ----------
+    defaults : quantizer → its options' defaults.
+    """
+    runs: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
+    for number, folder in enumerate(folders, 1):
+        state = folder.state()
+        if state == "done" or (state in FAILED and folder.settled()):
+            run, measured = read_run(folder, state)
+            runs.append({**_shipped(run), **_form(run, defaults)})
+            about = _about(run)
+            rows += [{**row, **about} for row in [*measured, *(share_rows(folder) if state == "done" else [])]]
+        if number % 100 == 0:
+            say(f"{number} of {len(folders)} runs read")
+    size = reference.write(to, sorted(runs, key=_order), rows)
+    failed = sum(run["state"] in FAILED for run in runs)
+    return {"done": len(runs) - failed, "failed": failed, "bytes": size}
+
+
+def _order(run: dict[str, Any]) -> tuple[str, str]:
+    return run["dataset"], run["run_id"]
+
+
+def _shipped(run: dict[str, Any]) -> dict[str, Any]:
+    """Return a run's row without what is of this machine alone: paths in a failure's sentence."""
+    return {**run, "error": ON_DISK.sub("(a file)", run["error"]) if run["error"] else None}
+
+
+def _form(run: dict[str, Any], defaults: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return the options that are not at their default, and the name that the run's rows are found by."""
+    usual = defaults.get(run["quantizer"], {})
+    chosen = {name: v for name, v in json.loads(run["options"]).items() if usual.get(name) != v}
+    return {
+        "chosen": json.dumps(chosen, sort_keys=True),
+        "form": form_text(run["quantizer"], run["bits"], chosen),
+    }
+
+
+def _about(run: dict[str, Any]) -> dict[str, Any]:
+    """Return what stands beside each row: where, when and with what it was measured."""
+    machine = json.loads(run["machine"] or "{}")
+    versions = ", ".join(f"{name} {machine[name]}" for name in PACKAGES if machine.get(name))
+    return {
+        "dataset": run["dataset"], "hardware": machine.get("hardware"), "versions": versions,
+        "commit": machine.get("commit"), "measured": run["finished"],
+    }  # fmt: skip

@@ -1,0 +1,162 @@
+"""Figures of the study with their intervals, from its points. Everything that is said of the study is computed here.
+
+A share kept is the recall@20 of a form over that of float32 with the same model and seed. Figures are means over seeds
+with the 95 % interval of that mean (Student's t); of one seed there is no interval. Times are compared only between
+points of one machine.
+"""
+
+import math
+import statistics
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from engine.spec import FLOAT_BITS
+from engine.study.forms import FLOAT
+from engine.study.plan import DATASETS
+
+QUALITY = "recall@20"
+P50 = "latency_p50_us"
+SIZE = "bytes_per_item"
+T = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
+"""Number of values → 97.5 % quantile of Student's t with one degree of freedom less."""
+Model = tuple[str, int, int]
+"""Encoder, dimensions and layers."""
+Served = tuple[str, str]
+"""A form, and how users are searched."""
+Point = dict[str, Any]
+LIGHTGCN: Model = ("lightgcn", 64, 3)
+"""The study's usual model."""
+NEEDED = ("dataset", "form", "encoder", "dim", "layers", "seed", "bits", "query_bits", "hardware")
+MEASURED = (QUALITY, P50, SIZE, "recall_head@20", "recall_tail@20")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A mean over seeds. ``half`` is half of its 95 % interval, None for one seed."""
+
+    mean: float
+    half: float | None
+    seeds: int
+
+    @property
+    def low(self) -> float:
+        return self.mean - (self.half or 0.0)
+
+    @property
+    def high(self) -> float:
+        return self.mean + (self.half or 0.0)
+
+    def percent(self, sign: bool = False) -> str:
+        """Return it in per cent with one decimal and its interval: ``93.4 ± 0.8 %``; one seed has none."""
+        mean = f"{100 * self.mean:+.1f}" if sign else f"{100 * self.mean:.1f}"
+        mean = mean.replace("-", "−")
+        return f"{mean} %" if self.half is None else f"{mean} ± {100 * self.half:.1f} %"
+
+
+class Study:
+    """The points of a study: figures of its forms, on each data set and model."""
+
+    def __init__(self, points: pd.DataFrame) -> None:
+        """Take points as `engine.store.reference.points` gives them."""
+        self._points: dict[tuple[str, str, Model], list[Point]] = {}
+        self._machines: dict[str, Counter[str]] = {}
+        if len(points):
+            there = [column for column in (*NEEDED, *MEASURED) if column in points]
+            for point in _with_kept(points)[[*there, "kept"]].to_dict("records"):
+                model = (point["encoder"], point["dim"], point["layers"])
+                self._points.setdefault((point["dataset"], point["form"], model), []).append(point)
+                if _measured(point, P50):
+                    self._machines.setdefault(point["dataset"], Counter())[point["hardware"]] += 1
+
+    def datasets(self) -> list[str]:
+        """Return the data sets on which a form was measured beside float32, in the study's order."""
+        there = {key[0] for key, points in self._points.items() if any(_measured(p, "kept") for p in points)}
+        return [name for name in DATASETS if name in there] + sorted(there - set(DATASETS))
+
+    def kept(self, dataset: str, form: str, users: str, model: Model = LIGHTGCN) -> Figure | None:
+        """Return the share of float32's recall@20 that a form keeps; None where it was not measured.
+
+        Parameters
+        ----------
+        users : "float32", or "own" for users coded like the items; float32 itself has one precision, which is both.
+        """
+        return self.value(dataset, form, users, "kept", model)
+
+    def value(self, dataset: str, form: str, users: str, column: str, model: Model = LIGHTGCN) -> Figure | None:
+        """Return a column of `MEASURED` as a figure; None where it was not measured."""
+        return figure(self._by_seed(dataset, form, users, column, model).values())
+
+    def gain(self, dataset: str, a: Served, b: Served, model: Model = LIGHTGCN) -> Figure | None:
+        """Return how much more a keeps than b, each (form, users), paired by seed; None without common seeds."""
+        first, second = (self._by_seed(dataset, *which, "kept", model) for which in (a, b))
+        return figure(first[seed] - second[seed] for seed in first if seed in second)
+
+    def share(self, dataset: str, form: str, users: str, column: str) -> Figure | None:
+        """Return a column of a form over that of float32, paired by seed."""
+        own = self._by_seed(dataset, form, users, column, LIGHTGCN)
+        exact = self._by_seed(dataset, FLOAT.text, "float32", column, LIGHTGCN)
+        return figure(own[seed] / exact[seed] for seed in own if exact.get(seed))
+
+    def size(self, dataset: str, form: str, model: Model = LIGHTGCN) -> float | None:
+        """Return the bytes an item that a form takes in memory, scales and codebooks included."""
+        found = self.value(dataset, form, "float32", SIZE, model)
+        return None if found is None else found.mean
+
+    def p50(self, dataset: str, form: str, users: str, model: Model = LIGHTGCN) -> float | None:
+        """Return the median over seeds of the median latency in µs, on the machine with most points of this data set;
+        None where it was not timed there.
+        """
+        times = self._timed(dataset, form, users, model)
+        return statistics.median(times.values()) if times else None
+
+    def speedup(
+        self, dataset: str, form: str, users: str, other: str = FLOAT.text, model: Model = LIGHTGCN
+    ) -> float | None:
+        """Return how many times faster a form is than another with float32 users: the median over common seeds."""
+        own, theirs = self._timed(dataset, form, users, model), self._timed(dataset, other, "float32", model)
+        ratios = [theirs[seed] / own[seed] for seed in own if seed in theirs]
+        return statistics.median(ratios) if ratios else None
+
+    def hardware(self, dataset: str) -> str | None:
+        """Return the machine with most timed points on a data set."""
+        machines = self._machines.get(dataset)
+        return machines.most_common(1)[0][0] if machines else None
+
+    def _timed(self, dataset: str, form: str, users: str, model: Model) -> dict[int, float]:
+        return self._by_seed(dataset, form, users, P50, model, self.hardware(dataset))
+
+    def _by_seed(
+        self, dataset: str, form: str, users: str, column: str, model: Model, hardware: str | None = None
+    ) -> dict[int, float]:
+        """Return seed → a column of a form, on one machine or (quality is the same on all) the mean over machines."""
+        values: dict[int, list[float]] = {}
+        for point in self._points.get((dataset, form, model), ()):
+            wanted = point["query_bits"] == (FLOAT_BITS if users == "float32" else point["bits"])
+            if wanted and _measured(point, column) and hardware in (None, point["hardware"]):
+                values.setdefault(point["seed"], []).append(point[column])
+        return {seed: statistics.fmean(several) for seed, several in sorted(values.items())}
+
+
+def figure(values: Iterable[float]) -> Figure | None:
+    """Return the mean of a value for each seed with its interval; None of nothing."""
+    seen = list(values)
+    if not seen:
+        return None
+    n = len(seen)
+    half = T.get(n, 1.96) * statistics.stdev(seen) / math.sqrt(n) if n > 1 else None
+    return Figure(statistics.fmean(seen), half, n)
+
+
+def _measured(point: Point, column: str) -> bool:
+    return column in point and not math.isnan(point[column])
+
+
+def _with_kept(points: pd.DataFrame) -> pd.DataFrame:
+    keys = ["dataset", "encoder", "dim", "layers", "loss", "seed"]
+    exact: Any = points[points["quantizer"] == "float32"].drop_duplicates(keys).set_index(keys)[QUALITY]
+    there = pd.MultiIndex.from_frame(points[keys])
+    return points.assign(kept=points[QUALITY] / exact.reindex(there).to_numpy())

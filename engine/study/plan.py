@@ -1,0 +1,135 @@
+"""The runs of the study, in an order in which a stop at any time leaves something useful.
+
+Stage by stage, and in each all data sets' first seed before the second. No heavy imports: what the quantizers can do is
+handed in.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from engine.errors import FewbitsError, unknown
+from engine.spec import FLOAT_BITS, ModelSpec, RunSpec, parse_spec
+from engine.study.forms import CORE, FACTORISED, LAYERED, PEERS, VARIANTS, Form
+
+DATASETS = ("ml-100k", "ml-1m", "gowalla", "amazon-book-kgat")
+SEEDS, MORE_SEEDS = (0, 1, 2), (3, 4)
+DIMS = (32, 128, 256)
+STAGES = {
+    "core": "one form of each method at each size that matters, LightGCN with 64 dimensions",
+    "peers": "other libraries' indexes on the same vectors",
+    "variants": "other options, gradients and sizes",
+    "mf": "on matrix factorisation, as DPQ and MGQE were published",
+    "layers": "with 256 dimensions and 2 layers, as L²Q-GCN was published",
+    "dimensions": "headline forms with 32, 128 and 256 dimensions",
+    "seeds": "headline forms with two more seeds",
+}
+"""Stage → what it is, in the order in which they are run."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A run of the study, the stage that it belongs to, and what it is but for data set and seed."""
+
+    stage: str
+    spec: RunSpec
+    name: str
+
+
+def plan(datasets: Sequence[str] = DATASETS, seeds: Sequence[int] = (), only: Collection[str] = ()) -> list[Planned]:
+    """Return the runs of the study, each once.
+
+    Parameters
+    ----------
+    seeds : of every form; none: 0 to 2, and 3 and 4 for the headline forms.
+    only : stages or quantizers; none: all.
+
+    Raises
+    ------
+    FewbitsError
+        A name that is neither a stage nor a quantizer of the study.
+    """
+    known = {form.quantizer for _, form, _ in _forms()}
+    for name in only:
+        if name not in STAGES and name not in known:
+            raise unknown("stage or quantizer of the study", name, [*STAGES, *sorted(known)])
+    runs: dict[str, Planned] = {}
+    for stage in STAGES:
+        chosen = [(f, m) for s, f, m in _forms() if s == stage and (not only or {stage, f.quantizer} & set(only))]
+        for seed in _seeds(stage, seeds):
+            for dataset in datasets:
+                for form, model in chosen:
+                    spec = _spec(dataset, form, {**model, "seed": seed})
+                    runs.setdefault(spec.run_id, Planned(stage, spec, _name(form, spec.model)))
+    return list(runs.values())
+
+
+def _seeds(stage: str, given: Sequence[int]) -> Sequence[int]:
+    if stage == "seeds":
+        return () if given else MORE_SEEDS
+    return given or SEEDS
+
+
+def _forms() -> Iterable[tuple[str, Form, dict[str, object]]]:
+    """Yield (stage, form, what its model differs in)."""
+    headline = tuple(form for form in CORE if form.headline)
+    stages: list[tuple[str, Sequence[Form], dict[str, object]]] = [
+        ("core", CORE, {}), ("peers", PEERS, {}), ("variants", VARIANTS, {}), ("mf", FACTORISED, {"encoder": "mf"}),
+        ("layers", LAYERED, {"dim": 256, "layers": 2, "pooling": "all"}),
+        ("seeds", headline, {}),
+    ]  # fmt: skip
+    stages += [("dimensions", [form for form in CORE if form.wide], {"dim": dim}) for dim in DIMS]
+    return ((stage, form, model) for stage, forms, model in stages for form in forms)
+
+
+def _spec(dataset: str, form: Form, model: dict[str, object]) -> RunSpec:
+    return parse_spec({
+        "dataset": dataset, "model": ModelSpec.model_validate(model).model_dump(), "quantizer": form.quantizer,
+        "bits": form.bits, "query_bits": [FLOAT_BITS, form.bits], "options": dict(form.options),
+    })  # fmt: skip
+
+
+def possible(
+    runs: Iterable[Planned], check: Callable[[RunSpec], RunSpec]
+) -> tuple[list[Planned], dict[str, list[Planned]]]:
+    """Return the runs with every option written out, and those that cannot be run here: reason → runs.
+
+    Parameters
+    ----------
+    check : returns the whole specification or raises a FewbitsError, such as for an extra that is not installed.
+    """
+    able: dict[str, Planned] = {}
+    unable: dict[str, list[Planned]] = {}
+    for run in runs:
+        try:
+            spec = check(run.spec)
+        except FewbitsError as error:
+            unable.setdefault(str(error), []).append(run)
+        else:
+            able.setdefault(spec.run_id, Planned(run.stage, spec, run.name))
+    return list(able.values()), unable
+
+
+def outline(runs: Sequence[Planned], done: Collection[str]) -> list[str]:
+    """Return the plan as lines: for each stage its runs and those that are done, by data set and form."""
+    lines = []
+    for stage, words in STAGES.items():
+        here = [run for run in runs if run.stage == stage]
+        if not here:
+            continue
+        finished = sum(run.spec.run_id in done for run in here)
+        lines.append(f"{stage}: {words}; {len(here):,} runs, {finished:,} done")
+        forms: dict[str, list[Planned]] = {}
+        for run in here:
+            forms.setdefault(run.name, []).append(run)
+        for name, several in forms.items():
+            seeds = sorted({run.spec.model.seed for run in several})
+            sets = dict.fromkeys(run.spec.dataset for run in several)
+            finished = sum(run.spec.run_id in done for run in several)
+            told = f"seeds {', '.join(map(str, seeds))} on {', '.join(sets)}"
+            lines.append(f"  {name}: {told}; {finished} of {len(several)} done")
+    return lines
+
+
+def _name(form: Form, model: ModelSpec) -> str:
+    layers = f" L={model.layers}" if model.layers else ""
+    return f"{model.encoder} d={model.dim}{layers}, {form.text}"

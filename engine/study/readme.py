@@ -1,0 +1,88 @@
+"""The study's part of README.md, between two marks, and its pictures: written from the shipped rows, never by hand."""
+
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+
+from engine.errors import FewbitsError
+from engine.store import reference
+from engine.study import claims, picture, table
+from engine.study.figures import Study
+from engine.study.findings import findings
+
+BEGIN = "<!-- study: written by `python -m engine study readme` from runs/reference; do not change it by hand -->"
+END = "<!-- /study -->"
+BEFORE = "\n## Principles\n"
+"""Where the section goes at first."""
+HOW = (
+    "Share of float32's recall@20 that is kept, with the same model and seed: the mean over seeds and the 95 % "
+    "interval of that mean; one seed has none. Sizes hold scales and codebooks. p50 is the median over seeds of the "
+    "median of single searches on one thread; *times float32* and *times faiss* say how much faster that is than our "
+    "float32 index and than faiss's index of that format, for float32 users / for coded users. A dash: not measured."
+)
+
+
+def section(folder: Path) -> str:
+    """Return the section of the rows in a folder, marks included; FewbitsError where none are there."""
+    if not reference.there(folder):
+        raise FewbitsError(f"no rows in {folder}: `python -m engine study collect` writes them")
+    study, runs = Study(reference.points(folder)), reference.runs(folder)
+    parts = [BEGIN, "## The reference study", "", _about(folder, runs), "", HOW, ""]
+    said = findings(study)
+    if said:
+        parts += ["### What follows", "", *(f"{n}. **{f.title}.** {f.sentence}" for n, f in enumerate(said, 1)), ""]
+    for dataset in study.datasets():
+        alt = f"Share of float32's recall@20 kept on {dataset}, by bytes an item"
+        parts += [f"### {dataset}", "", f"![{alt}](runs/reference/{dataset}.svg)", "",
+                  *table.markdown(study, dataset), ""]  # fmt: skip
+    if answered := claims.markdown(study):
+        parts += ["### What the papers say", "", *answered, ""]
+    parts += _failures(runs)
+    return "\n".join([*parts, END])
+
+
+def pictures(folder: Path) -> dict[str, str]:
+    """Return the file name and the text of each data set's picture."""
+    study = Study(reference.points(folder))
+    return {f"{name}.svg": picture.svg(name, table.rows(study, name)) for name in study.datasets()}
+
+
+def placed(text: str, content: str) -> str:
+    """Return README's text with the section in its place."""
+    if BEGIN in text:
+        before, _, rest = text.partition(BEGIN)
+        return before + content + rest.partition(END)[2]
+    if BEFORE not in text:
+        raise FewbitsError(f"README.md has neither the study's mark nor {BEFORE.strip()!r}: put {BEGIN!r} into it")
+    return text.replace(BEFORE, f"\n{content}\n{BEFORE}", 1)
+
+
+def found(text: str) -> str | None:
+    """Return the section that a README has, marks included; None where it has none."""
+    if BEGIN not in text or END not in text:
+        return None
+    return BEGIN + text.partition(BEGIN)[2].partition(END)[0] + END
+
+
+def _about(folder: Path, runs: pd.DataFrame) -> str:
+    done, rows = runs[runs["state"] == "done"], reference.rows(folder)
+    machines = "; ".join(str(name) for name in done["hardware"].dropna().value_counts().index)
+    commits = ", ".join(sorted(str(name) for name in rows["commit"].dropna().unique()))
+    first, last = done["finished"].min(), done["finished"].max()
+    when = f"{first:%Y-%m-%d}" if f"{first:%F}" == f"{last:%F}" else f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
+    made = f" (commit {commits})" if commits else ""
+    return (
+        f"`python -m engine study reference` ran {len(done):,} runs on {done['dataset'].nunique()} data sets, measured "
+        f"on {machines}, {when}{made}. Their rows are shipped in `runs/reference`, and the dashboard opens with them."
+    )
+
+
+def _failures(runs: pd.DataFrame) -> list[str]:
+    failed = runs[runs["state"] != "done"]
+    if failed.empty:
+        return []
+    reasons = Counter(zip(failed["dataset"], failed["form"], failed["error"], strict=True))
+    return ["### Missing, because they failed", "",
+            *(f"- {dataset}, `{form}`, {n} run{'s' * (n > 1)}: {error}" for (dataset, form, error), n in
+              sorted(reasons.items(), key=str)), ""]  # fmt: skip

@@ -1,0 +1,81 @@
+"""``study``: what is missing is run, a failure stops nothing, and what is shipped is what was measured."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from engine.commands import studying
+from engine.measure.machine import machine
+from engine.spec import RunSpec
+from engine.store import catalog, reference
+from engine.store.folders import RunFolder, run_folders
+from engine.study.plan import Planned
+from tests.commands.test_commands import engine  # noqa: F401 - a fixture
+
+QUICK = {"encoder": "mf", "dim": 8, "epochs": 1}
+
+
+def small(*_):
+    """Three runs of seconds; the second's data are not there."""
+    return [
+        Planned("core", RunSpec(dataset=name, model=QUICK, quantizer=quantizer, bits=bits), f"{quantizer} {bits}")
+        for name, quantizer, bits in (("demo", "float32", 32), ("gowalla", "float32", 32), ("demo", "sign", 1))
+    ]
+
+
+@pytest.fixture
+def study(engine, root, monkeypatch, tmp_path):  # noqa: F811
+    """Return a function that runs a command of `study` on the small plan."""
+    (tmp_path / "data" / "gowalla").mkdir(parents=True)
+    monkeypatch.setenv("FEWBITS_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(studying, "plan", small)
+    return lambda *arguments: engine(root, "study", *arguments)
+
+
+def test_a_failed_run_is_passed_over_and_the_rest_is_shipped_as_it_was_measured(study, root, tmp_path):
+    planned = json.loads(study("reference", "--dry-run", "--json").stdout)
+    assert (planned["done"], planned["left"]) == (0, 3)
+    assert not list(run_folders(root)), "a dry run makes nothing"
+
+    first = study("reference")
+    assert first.returncode == 0, first.stderr
+    assert "1 failed" in first.stdout and "lacks" in first.stdout, "the failure is listed with its reason"
+    assert "[3/3]" in first.stderr and "0 left" in first.stderr
+    done = [f for f in run_folders(root) if f.state() == "done"]
+    assert {f.spec().quantizer for f in done} == {"float32", "sign"}
+
+    before = {f.run_id: f.file("manifest.json").stat().st_mtime_ns for f in done}
+    again = json.loads(study("reference", "--json").stdout)
+    assert (again["done"], again["left"], len(again["failed"])) == (2, 1, 1)
+    assert {f.run_id: f.file("manifest.json").stat().st_mtime_ns for f in done} == before, "finished runs stay"
+
+    shipped = tmp_path / "shipped"
+    said = study("collect", "--to", str(shipped), "--dataset", "demo,gowalla")
+    assert "2 runs, 1 failed" in said.stdout
+    _is_what_was_measured(root, shipped)
+
+
+def _is_what_was_measured(root, shipped):
+    points, own = reference.points(shipped), catalog.points(root)
+    assert points["form"].tolist() == ["float32 32 bit", "sign 1 bit", "sign 1 bit"]
+    same = [c for c in own if c in points]
+    assert len(same) > 50
+    pd.testing.assert_frame_equal(points[same], own[same], check_exact=True)
+    assert points[["recall_head@20", "recall_tail@20"]].notna().all(axis=None), "what the tail loses is shipped as well"
+    rows = reference.rows(shipped)
+    assert rows[["hardware", "versions", "measured"]].notna().all(axis=None)
+    assert {value or None for value in rows["commit"]} == {machine()["commit"]}, "None outside of a checkout"
+    runs = reference.runs(shipped).set_index("dataset")
+    assert runs.loc["gowalla", "state"] == "failed"
+    assert "lacks" in runs.loc["gowalla", "error"] and str(root.parent) not in runs.loc["gowalla", "error"]
+
+
+def test_data_sets_of_one_s_own_stay_here_unless_they_are_named(study, root, tmp_path):
+    folder = RunFolder(root / small()[0].spec.run_id)
+    folder.path.mkdir(parents=True)
+    folder.file("spec.json").write_text(folder_spec := small()[0].spec.model_dump_json())
+    assert json.loads(folder_spec)["dataset"] == "demo"
+    refused = study("collect", "--to", str(tmp_path / "shipped"))
+    assert refused.returncode == 1 and "no run on ml-100k" in refused.stderr
+    assert not (tmp_path / "shipped").exists()
