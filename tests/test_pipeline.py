@@ -12,7 +12,7 @@ from engine.measure import latency
 from engine.spec import KS, ModelSpec, RunSpec
 from engine.store import catalog, folders, lists, prepared
 
-MODEL = ModelSpec(dim=16, layers=1, epochs=1)
+MODEL = ModelSpec(dim=16, layers=1, epochs=1, pooling="all")
 ITEMS, HEAD = 3000, 300
 """The demo set's items, and the tenth of them that MGQE calls frequent."""
 CASES = [  # quantizer, bits, options, bytes of the packed items and of all that is stored beside them

@@ -62,8 +62,8 @@ class Graph:
         return out
 
     def mean_of_layers(self, x: np.ndarray, layers: int, own: bool = True) -> np.ndarray:
-        """Return (x + Â x + … + Â^L x) / (L+1) for float32 x [n, d] and L ≥ 1, or without ``own`` (Â x + … + Â^L x) / L,
-        up to bfloat16's rounding.
+        """Return (x + Â x + … + Â^L x) / (L+1) for float32 x [n, d] and L ≥ 1, up to bfloat16's rounding; without
+        ``own`` (Â x + … + Â^L x) / L.
 
         Each Â reads values rounded to 8 significant bits, to the nearest, and sums them in float32: relative to the
         largest element the result is off by some 0.1 %.

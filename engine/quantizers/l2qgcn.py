@@ -7,6 +7,8 @@ real and propagate.
     q(l) = sign(E(l)), sign(0) = +1;  read-out: ‖_l w_l α(l) q(l), w_l = (l+1)/(L+1)
     s = Σ_l w_l² α_u(l) α_i(l) ⟨q_u(l), q_i(l)⟩
 
+- (ours) on a model without E(0) (``pooling="neighbours"``, the default) the layers are E(1) … E(L), and l counts from
+  the first of them: a layer's bytes less for each item. ``--pooling all`` is the published form.
 - (paper) codes are learned at each layer, not only at the end; base: α = 1; ``anl``: α(l) = ‖e(l)‖₁/d, the scale of
   least squared error, and quantization annealing.
 - (ours) the gradient of the base: straight-through on x/m clipped to [-1, 1], m the row's mean |x|, taken as a

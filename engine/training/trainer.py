@@ -14,7 +14,7 @@ import numpy as np
 
 from engine import encoders
 from engine.errors import FewbitsError
-from engine.spec import ModelSpec
+from engine.spec import UNTRAINED, ModelSpec
 from engine.training import damping, loop, losses, memory, sampling
 from engine.training.loop import Report, Trained
 from engine.training.memory import SHARING
@@ -39,7 +39,8 @@ def train(
     if not len(split.train.items):
         raise FewbitsError(f"{split.dataset} has no training interactions: nothing to learn from")
     spec = settled(spec, split)
-    memory.check(spec, split.n_users, split.n_items, len(split.train.items))
+    if spec.encoder not in UNTRAINED:
+        memory.check(spec, split.n_users, split.n_items, len(split.train.items))
     encoder, rng = encoders.create(spec, split), np.random.default_rng([spec.seed, 0])
     if not encoder.trained:
         return Trained(encoder.start(rng), 0.0, 0)
