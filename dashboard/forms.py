@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard import labels
 from dashboard.widgets import plain
-from engine.spec import ModelSpec
+from engine.spec import GIVEN, ModelSpec
 
 KEEP: dict[str, Any] = {"persist_state": "session"}
 """What was typed survives a visit to another page."""
@@ -89,6 +89,26 @@ def names(label: str, methods: list[dict[str, Any]], default: list[str], key: st
         label, list(titles), default=[n for n in default if n in titles], format_func=lambda n: titles[n], key=key,
         placeholder="choose at least one", help=help, **KEEP,
     )  # fmt: skip
+
+
+def encoders(methods: list[dict[str, Any]], dims: list[int]) -> list[str]:
+    """Draw the field for encoders and return their names.
+
+    ``dims``: for each chosen data set, of how many numbers the vectors are that came with it, 0 where none did. Given
+    vectors are offered where a set has some, and chosen where all have.
+    """
+    offered = [m for m in methods if m["name"] != GIVEN or any(dims)]
+    default, key = ["lightgcn"], "n_encoders"
+    if any(dims):
+        key += "_given" if all(dims) else "_some_given"  # another key, so that its own default is taken
+        default = [GIVEN] if all(dims) else [GIVEN, "lightgcn"]
+    chosen = names("Encoder", offered, default, key, "How vectors are made.")
+    if GIVEN in chosen:
+        sizes = " and ".join(f"{d:,}" for d in sorted(set(dims) - {0}))
+        st.caption(
+            f"Vectors of your own have {sizes} numbers and are not trained; the rest here is for other encoders."
+        )
+    return chosen
 
 
 def quantizer(method: dict[str, Any]) -> dict[str, list[Any]]:

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import data
+from dashboard import data, own_given, own_reports
 from dashboard.own_job import Job, Upload, keep
 from dashboard.widgets import NEW_RUN_PAGE, guarded, plain, sentence
 from engine.data import own, registry
@@ -37,19 +37,23 @@ def render() -> None:
     """Draw the section."""
     st.subheader("Your own data", anchor=False)
     st.markdown(
-        "A table with **a user and an item in each row** (CSV, TSV or Parquet) becomes a data set like those above. It "
-        "is read by a process of its own, within limits, and stays in the runs folder of this machine."
+        "A table with **a user and an item in each row** (CSV, TSV or Parquet) becomes a data set like those above. If "
+        "you have a model already, **its vectors** can come with the table: they are then quantized and searched, and "
+        "nothing is trained. Files are read by a process of its own, within limits, and stay in the runs folder of "
+        "this machine."
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
             "Template", TEMPLATE.read_bytes(), "template.csv", "text/csv", icon=":material/download:", key="o_template",
             on_click="ignore", help="Ten rows with all columns that can be used; only user and item are needed.",
         )  # fmt: skip
+    own_given.explain()
     with st.expander("A worked example, and larger files", icon=":material/school:"):
         st.markdown(EXAMPLE)
         st.markdown(f"A file above {own.UPLOAD_MB} MB is named on the command line, where it lies:")
         st.code("python -m engine data look purchases.parquet\npython -m engine data add my-shop purchases.parquet "
-                "--core 5", language="bash", wrap_lines=True)  # fmt: skip
+                "--core 5\npython -m engine data add my-model purchases.parquet --user-vectors users.npy "
+                "--item-vectors items.npy", language="bash", wrap_lines=True)  # fmt: skip
     job: Job | None = st.session_state.get("o_job")
     if job is None:
         _upload()
@@ -57,18 +61,8 @@ def render() -> None:
         _ended(job)
     else:
         _field(disabled=True)  # drawn, so that it keeps the file
+        own_given.kept(job)
         _progress()
-
-
-def reports() -> None:
-    """Draw what was dropped of each own data set's file, and how to remove it."""
-    for name in own.names(data.root()):
-        content = own.meta(name, data.root())
-        if content is None:  # removed this moment
-            continue
-        with st.expander(f"{name}: what was read and dropped", icon=":material/receipt_long:", key=f"o_report_{name}"):
-            _report(content)
-            st.caption(f"To remove it: `python -m engine data remove {name}`")
 
 
 def _field(disabled: bool = False) -> Any:
@@ -106,19 +100,27 @@ def _form(upload: Upload) -> None:
         pd.DataFrame(seen.rows, columns=seen.columns), hide_index=True, height=35 * (min(len(seen.rows), 5) + 1) + 3
     )
     columns = _columns(seen, f"{upload.file_id}_{header}")
-    settings = _settings(columns)
-    taken = registry.names(data.root())
+    given = own_given.wanted(upload.file_id)
+    vectors = own_given.fields(upload.file_id) if given else {}
+    settings = _settings(columns, given)
+    taken, before = registry.names(data.root()), set(data.runs()["dataset"])
     name = st.text_input(
-        "Name of the data set", own.suggest(upload.name, taken), max_chars=40, key=f"o_name_{upload.file_id}",
+        "Name of the data set", own.suggest(upload.name, {*taken, *before}), max_chars=40,
+        key=f"o_name_{upload.file_id}",
         help="2 to 40 lower-case letters, digits and '-'; it becomes the data set's name everywhere.",
     )  # fmt: skip
     own.check_name(name, taken)
+    if name in before:
+        own.check_unused(name, data.root())
     if columns["user"] is None or columns["item"] is None:
         st.info("Choose which column is the user and which the item.", icon=":material/info:")
         return
+    if vectors is None:
+        st.info("Bring the vectors of the users and those of the items.", icon=":material/info:")
+        return
     choice = Choice(**{**columns, **settings}, header=header)  # type: ignore[arg-type]
     if st.button("Add data set", type="primary", icon=":material/add:", key="o_add"):
-        job = st.session_state["o_job"] = Job(name, upload, choice, data.root())
+        job = st.session_state["o_job"] = Job(name, upload, choice, data.root(), vectors)
         job.wait(QUICK_S)
         st.rerun()
 
@@ -154,7 +156,7 @@ def _columns(seen: Looked, key: str) -> dict[str, str | None]:
     return chosen
 
 
-def _settings(columns: dict[str, str | None]) -> dict[str, Any]:
+def _settings(columns: dict[str, str | None], given: bool) -> dict[str, Any]:
     """Draw filter and split; return the fields of Choice that they mean."""
     a, b, c, d = st.columns(4)
     least = a.number_input(
@@ -162,9 +164,9 @@ def _settings(columns: dict[str, str | None]) -> dict[str, Any]:
         help="Rows rated below this are dropped. Empty: every row counts, whatever its rating.",
     )  # fmt: skip
     core = b.number_input(
-        "Interactions, at least", 1, MAX_CORE, 1, key="o_core",
+        "Interactions, at least", 1, MAX_CORE, 1, key="o_core", disabled=given,
         help="k-core: users and items with fewer are dropped, again and again, until all have so many. 1: no filter; "
-        "5 and 10 are usual.",
+        "5 and 10 are usual. With vectors, all users and items that have one stay.",
     )  # fmt: skip
     splits = list(SPLIT) if columns["time"] else ["random"]
     split = c.selectbox(
@@ -177,8 +179,8 @@ def _settings(columns: dict[str, str | None]) -> dict[str, Any]:
     )
     rated = columns["rating"] is not None and least is not None
     return {
-        "rating": columns["rating"] if rated else None, "at_least": least if rated else None, "core": int(core),
-        "split": split, "seed": int(seed) if split == "random" else 0,
+        "rating": columns["rating"] if rated else None, "at_least": least if rated else None,
+        "core": 1 if given else int(core), "split": split, "seed": int(seed) if split == "random" else 0,
     }  # fmt: skip
 
 
@@ -200,7 +202,7 @@ def _ended(job: Job) -> None:
         _upload()
         return
     st.success(f"{plain(job.name)} was added in {job.content['seconds']:.1f} s.", icon=":material/check_circle:")
-    _report(job.content)
+    own_reports.report(job.content)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.page_link(NEW_RUN_PAGE, label="New run", icon=":material/add_circle:")
         st.button("Add another file", on_click=_again, key="o_again")
@@ -208,9 +210,5 @@ def _ended(job: Job) -> None:
 
 def _again() -> None:
     st.session_state["o_number"] += 1
-    for key in ("o_job", "o_upload"):
+    for key in ("o_job", "o_upload", "o_upload_users", "o_upload_items"):
         st.session_state.pop(key, None)
-
-
-def _report(content: dict[str, Any]) -> None:
-    st.markdown("\n".join(f"- {plain(line)}" for line in own.sentences(content["report"])))

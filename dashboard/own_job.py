@@ -3,11 +3,12 @@
 import logging
 import tempfile
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine.data import own_import
+from engine.data import own_child, own_import
 from engine.data.own_columns import Choice
 from engine.errors import FewbitsError
 
@@ -19,7 +20,7 @@ class Upload:
     file_id: str
     name: str
     folder: tempfile.TemporaryDirectory[str] = field(repr=False)
-    looked: dict[bool | None, own_import.Looked | FewbitsError] = field(default_factory=dict)
+    looked: dict[Any, Any] = field(default_factory=dict)
 
     @property
     def path(self) -> Path:
@@ -27,15 +28,28 @@ class Upload:
 
     def look(self, header: bool | None = None) -> own_import.Looked:
         """Return the beginning of the file; asked again, what was seen before. FewbitsError where it is no table."""
-        if header not in self.looked:
-            try:
-                self.looked[header] = own_import.look(self.path, self.name, header)
-            except FewbitsError as error:
-                self.looked[header] = error
-        seen = self.looked[header]
-        if isinstance(seen, FewbitsError):
-            raise seen
+        seen: own_import.Looked = self._once(header, lambda: own_import.look(self.path, self.name, header))
         return seen
+
+    def vectors(self) -> own_import.LookedVectors:
+        """Return the size of a file of vectors; asked again, what was seen before. FewbitsError where it has none."""
+        seen: own_import.LookedVectors = self._once("vectors", lambda: own_import.look_vectors(self.file))
+        return seen
+
+    @property
+    def file(self) -> own_import.File:
+        return own_import.File(self.path, self.name)
+
+    def _once(self, what: Any, ask: Callable[[], Any]) -> Any:
+        """Return an answer about the file, or raise the error that it was, without asking twice."""
+        if what not in self.looked:
+            try:
+                self.looked[what] = ask()
+            except FewbitsError as error:
+                self.looked[what] = error
+        if isinstance(self.looked[what], FewbitsError):
+            raise self.looked[what]
+        return self.looked[what]
 
 
 def keep(file_id: str, name: str, content: memoryview) -> Upload:
@@ -48,12 +62,14 @@ def keep(file_id: str, name: str, content: memoryview) -> Upload:
 class Job:
     """One import at work in a thread: ``at`` (0 to 1), ``doing``, and in the end ``content`` or ``error``."""
 
-    def __init__(self, name: str, upload: Upload, choice: Choice, root: Path) -> None:
-        self.name, self.upload = name, upload
+    def __init__(
+        self, name: str, upload: Upload, choice: Choice, root: Path, vectors: Mapping[str, Upload] | None = None
+    ) -> None:
+        self.name, self.upload, self.vectors = name, upload, vectors or {}
         self.at, self.doing = 0.0, "starting"
         self.content: dict[str, Any] | None = None
         self.error: str | None = None
-        self._child = own_import.Child()
+        self._child = own_child.Child()
         self._thread = threading.Thread(target=self._work, args=(choice, root), name="add-data", daemon=True)
         self._thread.start()
 
@@ -72,8 +88,9 @@ class Job:
     def _work(self, choice: Choice, root: Path) -> None:
         try:
             self.content = own_import.add(
-                self.name, self.upload.path, choice, root, self._say, self._child, self.upload.name
-            )
+                self.name, self.upload.path, choice, root, self._say, self._child, self.upload.name,
+                {table: upload.file for table, upload in self.vectors.items()},
+            )  # fmt: skip
         except FewbitsError as error:
             self.error = str(error)
         except Exception:

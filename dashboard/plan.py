@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
 from pydantic import ValidationError
 
-from dashboard import commands, data, labels
+from dashboard import commands, data, labels, results
 from engine import sweep
-from engine.data import registry
+from engine.data import own_vectors, registry
 from engine.errors import FewbitsError
-from engine.spec import ModelSpec, Option, RunSpec
+from engine.spec import UNTRAINED, ModelSpec, Option, RunSpec
+from engine.sweep import measured_training, measured_tuning
 
 
 @dataclass(frozen=True)
@@ -57,46 +57,31 @@ def make(
     models: Sequence[ModelSpec],
     queries: Sequence[str],
     options: Mapping[str, Mapping[str, Sequence[Option]]],
+    chosen: bool = True,
 ) -> Plan:
-    """Return the plan for a set of choices; FewbitsError says in a sentence what is missing or off."""
+    """Return the plan for a set of choices; FewbitsError says in a sentence what is missing or off.
+
+    Quantizers that cannot run on a data set's own vectors are an error where a person has ``chosen`` them, else they
+    are left out.
+    """
     for method in methods:
         for option in method["options"]:
             wrong = [v for v in options.get(method["name"], {}).get(option["name"], ()) if isinstance(v, str)]
             if option["kind"] in ("int", "float") and wrong:
                 raise FewbitsError(f"{method['name']}.{option['name']}: got {wrong[0]!r}, expected a number")
-    specs = sweep.expand(methods, datasets, quantizers, bits, models, queries, options)
+    combined = sweep.expand(methods, datasets, quantizers, bits, models, queries, options)
+    specs = own_vectors.fitting(combined, data.root(), chosen)
     known = data.live_runs()
     states = dict(zip(known["run_id"], known["state"], strict=True))
     states |= {run_id: "queued" for run_id, command in commands.asked_for().items() if command in ("submit", "retry")}
-    trained = {
-        sweep.model_key(RunSpec.model_validate_json(text)) for text in known.loc[known["state"] == "done", "spec"]
-    }
+    trained = results.trained()
     sizes = {name: (i.users, i.items, i.interactions) for name in datasets if (i := registry.info(name, data.root()))}
     new = [s for s in specs if states.get(s.run_id) not in (*data.WAITING, "done")]
-    to_train = {sweep.model_key(s) for s in new if s.model.encoder != "popularity"} - trained
+    to_train = {sweep.model_key(s) for s in new if s.model.encoder not in UNTRAINED} - trained
     tuned = {m["name"] for m in methods if m.get("trained")}
     points = data.points()
     seconds = sweep.estimate_s(new, sizes, trained, measured_training(points), tuned, measured_tuning(points))
     return Plan(specs, states, seconds, len(to_train), sum(s.quantizer in tuned for s in new))
-
-
-def measured_training(points: pd.DataFrame) -> dict[tuple[str, str, int], float]:
-    """Return (data set, encoder, dim) → the longest training seen here, in seconds."""
-    longest = _longest(points, "train_s", ["dataset", "encoder", "dim"])
-    return {(str(d), str(e), int(n)): s for (d, e, n), s in longest.items()}
-
-
-def measured_tuning(points: pd.DataFrame) -> dict[tuple[str, str, str, int], float]:
-    """Return (data set, quantizer, encoder, dim) → the longest tuning seen here, in seconds."""
-    longest = _longest(points, "tune_s", ["dataset", "quantizer", "encoder", "dim"])
-    return {(str(d), str(q), str(e), int(n)): s for (d, q, e, n), s in longest.items()}
-
-
-def _longest(points: pd.DataFrame, seconds: str, by: list[str]) -> dict[Any, float]:
-    if points.empty or seconds not in points:
-        return {}
-    longest = points.dropna(subset=[seconds]).groupby(by)[seconds].max()
-    return {group: float(s) for group, s in longest.items() if s > 0}
 
 
 def models(

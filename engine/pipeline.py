@@ -18,7 +18,7 @@ from engine.measure import latency, ranking
 from engine.measure.machine import cores, machine
 from engine.measure.rows import memory_rows, row
 from engine.measure.samples import doubts, summarise
-from engine.spec import FLOAT_BITS, KS, RunSpec
+from engine.spec import FLOAT_BITS, GIVEN, KS, RunSpec
 from engine.store.files import disk_errors
 from engine.store.folders import RunFolder
 from engine.store.lists import LIST_K, read_ids, write_latency, write_lists, write_users
@@ -98,7 +98,7 @@ def run(spec: RunSpec, folder: RunFolder, report: Any) -> list[dict[str, Any]]:
         "run_id": folder.run_id, "spec": spec.model_dump(mode="json"), "checkpoint": made.checkpoint.key,
         "tuning": None if made.tuned is None else {"key": made.tuned.key, **{k: made.tuned.meta[k] for k in TUNING}},
         "split": {"key": split_key, **describe(split)}, "machine": machine(), "timings": timings,
-        "checkpoint_reused": made.checkpoint.reused, "notes": [*split.notes, *_notes(split, made), *notes],
+        "checkpoint_reused": made.checkpoint.reused, "notes": [*split.notes, *_notes(spec, split, made), *notes],
         "measurements": rows, "started_ns": started_ns, "finished_ns": time.time_ns(),
     })  # fmt: skip
     return rows
@@ -203,12 +203,17 @@ def _measure(
     return rows, doubts(samples)
 
 
-def _notes(split: Split, made: Made) -> list[str]:
+def _notes(spec: RunSpec, split: Split, made: Made) -> list[str]:
     """Return what a person should know of this run beside its numbers."""
     notes, short = [], [k for k in KS if k > split.n_items]
     if short:
         lengths = ", ".join(map(str, short))
         notes.append(f"lists of {lengths} were not measured: the catalogue has {split.n_items} items")
+    if spec.model.encoder == GIVEN:
+        notes.append(
+            "the vectors were given: recall and ndcg are too high where their model was trained on the test "
+            "interactions, for every format alike"
+        )
     if share := damping.share(made.checkpoint.arrays):
         notes.append(
             f"validation prefers the float32 model's item vectors divided by their length to the power {share:.1f}"

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, own_data, run_charts
+from dashboard import data, own_data, own_reports, run_charts
 from dashboard.chart_style import STATIC
 from dashboard.widgets import NEW_RUN_PAGE, plain
 from engine.data import registry
@@ -37,7 +37,7 @@ def render() -> None:
             "What it is": st.column_config.TextColumn(width="large"),
         },
     )
-    own_data.reports()
+    own_reports.render()
     own_data.render()
     st.subheader("Prepared splits", anchor=False)
     if not splits:

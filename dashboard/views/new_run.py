@@ -30,7 +30,7 @@ def render() -> None:
         datasets = _datasets()
         chosen, bits, queries, options = _compression(quantizers)
         st.subheader("2. The model underneath", anchor=False)
-        models = _models()
+        models = _models(datasets)
         made = plan.make(quantizers, datasets, chosen, bits, models, queries, options)
     except FewbitsError as error:
         st.error(sentence(error), icon=":material/error:")
@@ -86,11 +86,11 @@ def _compression(quantizers: list[dict[str, Any]]) -> tuple[list[str], list[int]
     return chosen, list(bits), list(queries), options
 
 
-def _models() -> list[ModelSpec]:
+def _models(datasets: list[str]) -> list[ModelSpec]:
     """Draw the model's fields, and return every combination as a model."""
     a, b, c = st.columns(3)
     with a:
-        encoders = forms.names("Encoder", data.methods("encoder"), ["lightgcn"], "n_encoders", "How vectors are made.")
+        encoders = forms.encoders(data.methods("encoder"), [registry.info(n, data.root()).dim for n in datasets])
         words = "How many steps along the graph the encoder looks; 2 or 3 is usual. MF has none."
         layers = forms.several("Layers", [3], "n_layers", words, offered=(1, 2, 3))
     with b:

@@ -12,7 +12,7 @@ from engine.data import own
 from engine.data.own_columns import SPLITS, WORDS, Choice, guess
 from engine.errors import FewbitsError
 from engine.service.supervisor import say
-from engine.store.folders import run_folders, runs_root
+from engine.store.folders import runs_root
 
 VECTORS = "Vectors of the {0}: .npy (the number of a row, from 0, is the {1}'s id) or Parquet (a column of ids)."
 FILE = click.argument("file", type=click.Path(path_type=Path))
@@ -107,7 +107,7 @@ def add(name: str, file: Path, user: str | None, item: str | None, no_header: bo
 def remove(name: str, force: bool, root: Path | None) -> None:
     """Remove a data set of your own."""
     folder = runs_root(root)
-    used = [] if force else using(name, folder)
+    used = [] if force else own.runs_on(name, folder)
     if used:
         more = f" and {len(used) - 1} more" if len(used) > 1 else ""
         raise FewbitsError(
@@ -116,9 +116,3 @@ def remove(name: str, force: bool, root: Path | None) -> None:
         )
     own.remove(name, folder)
     click.echo(f"{name} removed")
-
-
-def using(name: str, root: Path) -> list[str]:
-    """Return the runs on a data set that are done, wait or run."""
-    found = (folder for folder in run_folders(root) if folder.run_id.startswith(f"{name}-"))
-    return [f.run_id for f in found if f.state() in ("done", "queued", "running") and f.spec().dataset == name]

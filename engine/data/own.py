@@ -21,6 +21,7 @@ from typing import Any
 
 from engine.errors import FewbitsError
 from engine.store.files import disk_errors, read_json
+from engine.store.folders import run_folders
 
 FORMAT = 1
 """Raise it whenever older engines could not read what is written."""
@@ -103,6 +104,23 @@ def _content(path: Path) -> dict[str, Any] | None:
 def dim(content: dict[str, Any]) -> int:
     """Return how many numbers the vectors of a data set have; 0 where none were given."""
     return int((content.get("vectors") or {"dim": 0})["dim"])
+
+
+def runs_on(name: str, root: Path) -> list[str]:
+    """Return the runs on a data set that are done, wait or run."""
+    found = (folder for folder in run_folders(root) if folder.run_id.startswith(f"{name}-"))
+    return [f.run_id for f in found if f.state() in ("done", "queued", "running") and f.spec().dataset == name]
+
+
+def check_unused(name: str, root: Path) -> None:
+    """Raise a FewbitsError where runs are left of another data set of the name: they would be taken for the new one's,
+    as a run is known by its data set's name.
+    """
+    if used := runs_on(name, root):
+        raise FewbitsError(
+            f"a data set {name!r} was here before, and {used[0]}{' and others' * (len(used) > 1)} ran on it: their "
+            "results would be taken for the new one's; choose another name"
+        )
 
 
 def remove(name: str, root: Path) -> None:

@@ -108,6 +108,7 @@ def add(
     """
     taken = [*registry.names(root), *own.names(root)]
     target = own.folder(own.check_name(name, taken), root)
+    own.check_unused(name, root)
     checked, given = _checked(path), _given(vectors or {}, choice)
     with _alone(target.parent) as work:
         _link(checked, work)

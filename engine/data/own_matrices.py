@@ -7,6 +7,7 @@ What the header promises is checked before memory is taken for it, and matrices 
 may be larger than memory. Nothing is unpickled.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from engine.errors import FewbitsError
 
 MAX_DIM = 4096
 TABLE_BYTES = 2 << 30
-"""Largest table as float32."""
+"""Largest table, as it comes and as float32: both are mapped, one table at a time, within the process's limit."""
 ROWS = 1 << 14
 """Rows that are held at once."""
 SHOWN_IDS = 5
@@ -41,7 +42,8 @@ class Matrix:
     path: Path
     rows: int
     dim: int
-    array: np.ndarray | None = None  # of .npy, on disk
+    size: int = 4  # bytes a number
+    layout: dict[str, Any] | None = None  # of .npy: what numpy.memmap takes
     key: str = ""  # of Parquet: SQL for the id, and for the vector
     vector: str = ""
 
@@ -88,7 +90,7 @@ def look(connection: Connection, path: Path, name: str) -> dict[str, Any]:
 
 
 def _numpy(path: Path, name: str) -> Matrix:
-    """Return the matrix of a .npy file, whose values stay on disk."""
+    """Return the matrix of a .npy file; its values are not looked at."""
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     with open(path, "rb") as file:
         try:
@@ -104,8 +106,8 @@ def _numpy(path: Path, name: str) -> Matrix:
         raise FewbitsError(
             f"file {name} is cut off: {shape[0]:,} × {shape[1]:,} {dtype} do not fit into it; copy it anew"
         )
-    array = np.memmap(path, dtype, "r", begin, shape, "F" if by_column else "C")
-    return Matrix(name, path, *shape, array=array)
+    layout = {"dtype": dtype, "offset": begin, "shape": shape, "order": "F" if by_column else "C"}
+    return Matrix(name, path, *shape, dtype.itemsize, layout)
 
 
 def _parquet(connection: Connection, path: Path, name: str) -> Matrix:
@@ -137,16 +139,16 @@ def _parquet(connection: Connection, path: Path, name: str) -> Matrix:
 def _check_size(matrix: Matrix) -> None:
     if matrix.dim > MAX_DIM:
         raise FewbitsError(f"file {matrix.name}: got {matrix.dim:,} dimensions, expected at most {MAX_DIM:,}")
-    if (size := 4 * matrix.rows * matrix.dim) > TABLE_BYTES:
+    if (size := max(4, matrix.size) * matrix.rows * matrix.dim) > TABLE_BYTES:
         raise FewbitsError(
-            f"file {matrix.name}: {matrix.rows:,} × {matrix.dim:,} numbers take {size / 1e9:,.1f} GB as float32; "
-            f"expected at most {TABLE_BYTES / 1e9:,.1f} GB: bring fewer rows or dimensions"
+            f"file {matrix.name}: {matrix.rows:,} × {matrix.dim:,} numbers of {max(4, matrix.size)} bytes take "
+            f"{size / 1e9:,.1f} GB; expected at most {TABLE_BYTES / 1e9:,.1f} GB: bring float32, or fewer of them"
         )
 
 
 def _keys(connection: Connection, matrix: Matrix, table: str) -> None:
     """Make the table of a matrix's ids (key text)."""
-    if matrix.array is not None:
+    if matrix.layout is not None:
         connection.execute(f"create table {table} as select cast(range as varchar) as key from range({matrix.rows})")
         return
     connection.execute(
@@ -169,7 +171,7 @@ def write(connection: Connection, both: dict[str, Matrix], out: str) -> None:
     for table, matrix in both.items():
         with own_database.sentences(matrix.name):
             n = int(connection.execute(f"select count(*) from {table}").fetchall()[0][0])
-            made = np.lib.format.open_memmap(f"{out}/{table}.npy", "w+", np.float32, (n, matrix.dim))
+            made = _room(f"{out}/{table}.npy", n, matrix.dim)
             for ids, values in _parts(connection, matrix, table):
                 with np.errstate(over="ignore"):
                     made[ids] = values.reshape(len(ids), matrix.dim)
@@ -183,13 +185,26 @@ def write(connection: Connection, both: dict[str, Matrix], out: str) -> None:
             made.flush()
 
 
+def _room(path: str, rows: int, dim: int) -> np.memmap[Any, Any]:
+    """Return a new .npy file of float32 [rows, dim] to be filled in any order.
+
+    Its space is taken at once: writing to a mapped file that the disk has no room for would end the process.
+    """
+    made = np.lib.format.open_memmap(path, "w+", np.float32, (rows, dim))
+    if hasattr(os, "posix_fallocate"):  # not on macOS
+        with open(path, "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
+    return made
+
+
 def _parts(connection: Connection, matrix: Matrix, table: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield ids int [n] of a table and their vectors' numbers, some rows at a time."""
-    if matrix.array is not None:
+    if matrix.layout is not None:
+        array = np.memmap(matrix.path, mode="r", **matrix.layout)
         places = connection.execute(f"select cast(key as bigint) as place from {table} order by id").fetchnumpy()
         for first in range(0, len(places["place"]), ROWS):
             place = places["place"][first : first + ROWS]
-            yield np.arange(first, first + len(place)), matrix.array[place]
+            yield np.arange(first, first + len(place)), array[place]
         return
     vectors = f"(select {matrix.key} as key, {matrix.vector} as vector from read_parquet($file))"
     found = connection.sql(

@@ -40,7 +40,7 @@ def read_own(folder: Path) -> Reading:
     except (OSError, KeyError, TypeError, IndexError, ValueError, EOFError, pa.ArrowException) as error:
         raise FewbitsError(
             f"data set {folder.name!r} is damaged ({str(error)[:100]}): `python -m engine data remove {folder.name} "
-            "--force`, then add it again"
+            "--force`, then add it again under another name"
         ) from None
     return Reading(parts[0], parts[1], tuple(own.dropped(report)), own.rule(content), vectors)
 

@@ -25,7 +25,10 @@ FOREIGN = (
     (b"\x28\xb5\x2f\xfd", "is compressed (zstd): unpack it first"),
     (b"BZh", "is compressed (bzip2): unpack it first"),
     (b"\xfd7zXZ", "is compressed (xz): unpack it first"),
-    (b"\x93NUMPY", "is a numpy array: expected a table with a user and an item in each row"),
+    (
+        b"\x93NUMPY",
+        "is a numpy array: expected a table with a user and an item in each row, beside which vectors may come",
+    ),
     (b"\x89HDF", "is HDF5: export the table as CSV or Parquet"),
     (b"\xff\xfe", "is UTF-16: save it as UTF-8"),
     (b"\xfe\xff", "is UTF-16: save it as UTF-8"),

@@ -124,9 +124,9 @@ def _ids(connection: Connection, choice: Choice, given: bool) -> list[str]:
         )
     odd = []
     if given and (n := _count(connection, "user_vectors") - _count(connection, "users")):
-        odd.append(f"{n:,} users have a vector and no interaction that counts: left out")
+        odd.append(f"users with a vector and no interaction that counts, left out: {n:,}")
     if given and (n := _count(connection, "items where n is null")):
-        odd.append(f"{n:,} items have a vector and no interaction that counts: they stay in the catalogue")
+        odd.append(f"items with a vector and no interaction that counts, which stay in the catalogue: {n:,}")
     if choice.time and (n := _count(connection, "pairs where t is null")):
         odd.append(f"{n:,} interactions have no time that can be read")
     if choice.split == "last":

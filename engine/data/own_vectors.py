@@ -56,15 +56,16 @@ def check(spec: RunSpec) -> None:
             )
 
 
-def fitting(specs: Iterable[RunSpec], root: Path) -> list[RunSpec]:
+def fitting(specs: Iterable[RunSpec], root: Path, chosen: bool = True) -> list[RunSpec]:
     """Return the runs of a sweep that can be, each once.
 
-    Those that can't are left out where the same quantizer has others on the same data set.
+    Those that can't are left out where the same quantizer has others on the same data set, or where nobody has
+    ``chosen`` it.
 
     Raises
     ------
     FewbitsError
-        A quantizer has no run on a data set that could be; the text says why not.
+        A chosen quantizer has no run on a data set that could be; the text says why not.
     """
     found: dict[str, RunSpec] = {}
     refused: dict[tuple[str, str], FewbitsError] = {}
@@ -78,7 +79,7 @@ def fitting(specs: Iterable[RunSpec], root: Path) -> list[RunSpec]:
         found.setdefault(fit.run_id, fit)
     there = {(spec.dataset, spec.quantizer) for spec in found.values()}
     for combination, why in refused.items():
-        if combination not in there:
+        if chosen and combination not in there:
             raise why
     return list(found.values())
 

@@ -68,7 +68,12 @@ QUANTIZERS: list[dict[str, Any]] = [
     ),
     _method(
         "l2qgcn", "L²Q-GCN", "Keeps signs of every layer. Layers are weighted.", [1],
-        [_flag("approximate", True, "a scale for each row and layer"), *TUNING], True,
+        [
+            _flag("approximate", True, "a scale for each row and layer"),
+            {**SCALE, "name": "tune", "choices": ["graph"], "default": "graph", "help": "what learns"},
+            *TUNING,
+        ],
+        True,
     ),
     _method(
         "hashgnn", "HashGNN", "A hash layer on the encoder. Trained with guidance.", [1],
@@ -92,6 +97,7 @@ ENCODERS = [
     {"name": "lightgcn", "title": "LightGCN", "explanation": "Averages neighbours.", "graph": True},
     {"name": "mf", "title": "MF", "explanation": "Free vectors.", "graph": False},
     {"name": "ngcf", "title": "NGCF", "explanation": "Learned weights on neighbours.", "graph": True},
+    {"name": "given", "title": "Vectors of your own", "explanation": "As they came.", "graph": False},
 ]
 LOSSES = [
     {"name": "softmax", "title": "Sampled softmax", "explanation": "Against many negatives."},

@@ -73,7 +73,7 @@ def test_an_import_at_work_shows_its_progress_and_can_be_cancelled(show, root):
     class Working:
         """Stands for a `Job` that does not end by itself."""
 
-        name, at, doing, cancelled = "my-shop", 0.4, "reading the file", False
+        name, at, doing, cancelled, vectors = "my-shop", 0.4, "reading the file", False, ()
 
         def done(self):
             return False

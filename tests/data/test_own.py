@@ -12,7 +12,9 @@ from engine.data import own, own_child, own_import, registry
 from engine.data.own_columns import Choice, guess
 from engine.data.split import load_split
 from engine.errors import FewbitsError
+from engine.spec import RunSpec
 from engine.store import prepared
+from engine.store.folders import create
 
 ROWS = "".join(f"u{user},i{item}\n" for user in range(12) for item in range(user, user + 11))
 CHOICE = Choice(user="who", item="what", title=None)
@@ -152,3 +154,14 @@ def test_a_child_that_dies_is_a_sentence(root, file, monkeypatch):
     with pytest.raises(FewbitsError, match="ended without a word"):
         own_import.add("my-shop", file, CHOICE, root)
     assert time.monotonic() - started < 30
+
+
+def test_a_name_under_which_runs_were_done_on_other_data_is_not_given_again(root, file):
+    own_import.add("my-shop", file, CHOICE, root)
+    run_id = create(root, RunSpec(dataset="my-shop")).run_id
+    create(root, RunSpec(dataset="my-shop-two"))
+    own.remove("my-shop", root)
+    with pytest.raises(FewbitsError, match=f"was here before, and {run_id} ran on it: .*choose another name"):
+        own_import.add("my-shop", file, CHOICE, root)
+    assert own.names(root) == []
+    own_import.add("my-shop-2", file, CHOICE, root)

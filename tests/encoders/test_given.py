@@ -7,6 +7,7 @@ from engine import pipeline, quantizers
 from engine.data import own_import
 from engine.data.own_columns import Choice
 from engine.data.split import load_split
+from engine.errors import FewbitsError
 from engine.spec import ModelSpec, RunSpec
 from engine.store import folders, lists
 
@@ -58,6 +59,7 @@ def test_lists_are_those_of_a_plain_product_with_lengths_as_they_are(model, few_
     found = lists.read_ids(made.file("lists.parquet"), 20)
     assert np.array_equal(found, np.argsort(-scores, 1, kind="stable")[:, :20])
     assert value(made, "train_s") == 0 and value(made, "overlap") == 1
+    assert any("too high where their model was trained on the test" in note for note in made.manifest()["notes"])
     assert not any("length" in note for note in made.manifest()["notes"]), "vectors of others are never damped"
 
 
@@ -68,3 +70,8 @@ def test_quantizers_that_follow_a_model_and_those_that_are_tuned_take_vectors(mo
     assert made.state() == "done"
     assert 0.5 < value(made, "overlap") < 1
     assert value(made, "bytes_per_item") < 4 * DIM
+
+
+def test_a_run_that_needs_a_model_is_refused_wherever_it_was_submitted(model):
+    with pytest.raises(FewbitsError, match="learns through the graph of a model"):
+        run(model[0], "l2qgcn", 1)
