@@ -3,16 +3,17 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import commands, data, demo
+from dashboard import commands, data, demo, shipped
 from dashboard.widgets import NEW_RUN_PAGE, QUEUE_PAGE, guarded, progress_card, run_name, sentence, state_badge, why
 from engine.errors import FewbitsError
 
 
 def show() -> None:
     """Explain the page while no run is finished, and offer the demo sweep."""
+    where = "**Nothing is measured on this machine yet:** " if shipped.version() else "**Nothing is measured yet:** "
     st.markdown(
         "Here you will see how much recommendation quality is left when item vectors are stored in fewer bits, and "
-        "what that saves in memory and search time. **Nothing is measured yet:** the demo trains one small model on "
+        f"what that saves in memory and search time. {where}the demo trains one small model on "
         "built-in synthetic data and measures it in eight formats, from 32 bits down to 1."
     )
     progress()
@@ -22,7 +23,8 @@ def show() -> None:
 @guarded
 def progress() -> None:
     """Offer the demo, or show how far the runs are; hand over to the chart once a point is there."""
-    if len(data.points()):
+    if len(points := data.points()):
+        st.session_state["t_datasets"] = points["dataset"].unique().tolist()[:1]  # not the reference study's any more
         st.rerun()
     runs, asked = data.live_runs(), commands.asked_for()
     active = runs[runs["state"].isin(data.WAITING)]

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import frontiers, labels, size_parts
+from dashboard import frontiers, labels, shipped, size_parts
 from dashboard.chart_style import rank
 from dashboard.labels import AXES, COSTS, QUALITY, Axis
 from engine.spec import KS
@@ -50,8 +50,8 @@ class View:
 
 
 def choose_view(table: pd.DataFrame, scaled: pd.DataFrame) -> View:
-    """Draw the controls of the first rows, and return what was chosen; the data set measured last comes first."""
-    known = list(table.sort_values("finished", ascending=False)["dataset"].unique())
+    """Draw the controls of the first rows, and return what was chosen; one's own data set measured last comes first."""
+    known = shipped.datasets(table)
     a, b, c, d = st.columns([3, 3, 3, 1.4], vertical_alignment="bottom")
     datasets = a.multiselect(
         "Data set", known, default=known[:1], key="t_datasets", placeholder="choose a data set",

@@ -87,7 +87,15 @@ def test_nothing_is_ever_unpickled():
 
 
 @pytest.mark.parametrize(
-    "module", ["engine.spec", "engine.sweep", "engine.store.catalog", "engine.frontier", "engine.study.findings", "dashboard.data"]
+    "module",
+    [
+        "engine.spec",
+        "engine.sweep",
+        "engine.store.catalog",
+        "engine.frontier",
+        "engine.study.findings",
+        "dashboard.data",
+    ],
 )
 def test_light_modules_load_neither_torch_nor_numba(module):
     code = f"import sys, {module}; print([m for m in ('torch', 'numba') if m in sys.modules])"

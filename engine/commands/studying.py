@@ -178,12 +178,39 @@ def collect(to: Path, datasets: str, root: Path | None) -> None:
     from engine.study.collect import write
 
     folder = runs_root(root)
-    chosen = [f for f in run_folders(folder) if f.spec().dataset in names(datasets)]
+    chosen = [f for f in run_folders(folder) if _dataset(f) in names(datasets)]
     if not chosen:
         raise FewbitsError(f"no run on {datasets} in {folder}; `python -m engine study reference` makes them")
     defaults = {m["name"]: {o["name"]: o["default"] for o in m["options"]} for m in _quantizers()}
     said = write(chosen, to, defaults, say)
     click.echo(f"{said['done']:,} runs, {said['failed']} failed ones, {said['bytes'] / 1e6:.2f} MB in {to}")
+
+
+def _dataset(folder: RunFolder) -> str | None:
+    """Return the data set of a run; None for one whose specification this version refuses (`doctor` lists it)."""
+    try:
+        return folder.spec().dataset
+    except FewbitsError:
+        return None
+
+
+@study.command(epilog="Example:  python -m engine study check")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: compared, equal, differing, latency.")
+@ROOT
+def check(as_json: bool, root: Path | None) -> None:
+    """Compare the runs of a folder with the shipped rows: quality must be equal to the last bit, times are told."""
+    from engine.study.check import compared
+
+    folder = runs_root(root)
+    found = compared([f for f in run_folders(folder) if f.state() == "done"], reference.folder())
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    for row in found["differing"]:
+        click.echo(f"{row['run_id']} {row['metric']}@{row['k']}: shipped {row['shipped']!r}, here {row['here']!r}")
+    words = f"{found['equal']:,} of {found['compared']:,} quality figures of {found['runs']:,} runs are equal"
+    times = "" if found["latency"] is None else f"; p50 here is {found['latency']:.2f} times the shipped one (median)"
+    click.echo(words + times)
 
 
 @study.command(epilog="Example:  python -m engine study readme")

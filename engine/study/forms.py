@@ -96,4 +96,4 @@ FACTORISED = (
 """On matrix factorisation, as DPQ and MGQE were published; the last two are in the papers' own form."""
 
 LAYERED = (FLOAT, Form("l2qgcn", 1), Form("l2qgcn", 1, BASE), Form("sign", 1), Form("sign", 1, {"scale": "none"}))
-"""On the model that L²Q-GCN was published with: 256 dimensions, 2 layers."""
+"""On the model that L²Q-GCN was published with: 256 dimensions, 2 layers, and E(0) among them."""

@@ -11,6 +11,8 @@ from engine.study.figures import Figure
 from engine.study.table import Row
 
 WIDTH, LEFT, RIGHT, TOP, STEP, BOTTOM = 860, 380, 24, 54, 22, 44
+APART = 3
+"""How far the marks of a row lie above and below its middle, so that their lines do not cover each other."""
 TICKS = (1, 2, 5, 10, 20)
 """Per cent between two lines of the grid; the first that needs no more than nine is taken."""
 Across = Callable[[float], float]
@@ -63,9 +65,9 @@ def _grid(percents: Sequence[int], across: Across, height: int) -> Iterator[str]
 def _row(row: Row, y: int, across: Across) -> Iterator[str]:
     label = row.label.replace("`", "")
     yield f'<text class="size" x="62" y="{y + 4}">{row.size:,.0f}</text><text x="76" y="{y + 4}">{escape(label)}</text>'
-    for figure, kind in zip(row.kept, ("filled", "open"), strict=True):
+    for figure, kind, lower in zip(row.kept, ("filled", "open"), (-APART, APART), strict=True):
         if figure is not None:
-            yield from _mark(figure, kind, y, across)
+            yield from _mark(figure, kind, y + lower, across)
 
 
 def _mark(figure: Figure, kind: str, y: int, across: Across) -> Iterator[str]:

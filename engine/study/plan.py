@@ -19,7 +19,7 @@ STAGES = {
     "peers": "other libraries' indexes on the same vectors",
     "variants": "other options, gradients and sizes",
     "mf": "on matrix factorisation, as DPQ and MGQE were published",
-    "layers": "with 256 dimensions and 2 layers, as L²Q-GCN was published",
+    "layers": "with 256 dimensions, 2 layers and the free embeddings among them, as L²Q-GCN was published",
     "dimensions": "headline forms with 32, 128 and 256 dimensions",
     "seeds": "headline forms with two more seeds",
 }

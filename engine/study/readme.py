@@ -8,8 +8,9 @@ import pandas as pd
 from engine.errors import FewbitsError
 from engine.store import reference
 from engine.study import claims, picture, table
-from engine.study.figures import Study
+from engine.study.figures import QUALITY, Study
 from engine.study.findings import findings
+from engine.study.forms import FLOAT
 
 BEGIN = "<!-- study: written by `python -m engine study readme` from runs/reference; do not change it by hand -->"
 END = "<!-- /study -->"
@@ -34,7 +35,7 @@ def section(folder: Path) -> str:
         parts += ["### What follows", "", *(f"{n}. **{f.title}.** {f.sentence}" for n, f in enumerate(said, 1)), ""]
     for dataset in study.datasets():
         alt = f"Share of float32's recall@20 kept on {dataset}, by bytes an item"
-        parts += [f"### {dataset}", "", f"![{alt}](runs/reference/{dataset}.svg)", "",
+        parts += [f"### {dataset}", "", _exact(study, dataset), "", f"![{alt}](runs/reference/{dataset}.svg)", "",
                   *table.markdown(study, dataset), ""]  # fmt: skip
     if answered := claims.markdown(study):
         parts += ["### What the papers say", "", *answered, ""]
@@ -76,6 +77,15 @@ def _about(folder: Path, runs: pd.DataFrame) -> str:
         f"`python -m engine study reference` ran {len(done):,} runs on {done['dataset'].nunique()} data sets, measured "
         f"on {machines}, {when}{made}. Their rows are shipped in `runs/reference`, and the dashboard opens with them."
     )
+
+
+def _exact(study: Study, dataset: str) -> str:
+    """Return what float32 reaches, in a sentence."""
+    exact = study.value(dataset, FLOAT.text, "float32", QUALITY)
+    if exact is None:
+        return ""
+    half = "" if exact.half is None else f" ± {exact.half:.4f}"
+    return f"float32 reaches a recall@20 of {exact.mean:.4f}{half} ({exact.seeds} seed{'s' * (exact.seeds > 1)})."
 
 
 def _failures(runs: pd.DataFrame) -> list[str]:

@@ -1,6 +1,7 @@
 """``study``: what is missing is run, a failure stops nothing, and what is shipped is what was measured."""
 
 import json
+import math
 
 import pandas as pd
 import pytest
@@ -9,6 +10,7 @@ from engine.commands import studying
 from engine.measure.machine import machine
 from engine.spec import RunSpec
 from engine.store import catalog, reference
+from engine.store.files import write_json
 from engine.store.folders import RunFolder, run_folders
 from engine.study.plan import Planned
 from tests.commands.test_commands import engine  # noqa: F401 - a fixture
@@ -33,7 +35,7 @@ def study(engine, root, monkeypatch, tmp_path):  # noqa: F811
     return lambda *arguments: engine(root, "study", *arguments)
 
 
-def test_a_failed_run_is_passed_over_and_the_rest_is_shipped_as_it_was_measured(study, root, tmp_path):
+def test_a_failed_run_is_passed_over_and_the_rest_is_shipped_as_it_was_measured(study, root, tmp_path, monkeypatch):
     planned = json.loads(study("reference", "--dry-run", "--json").stdout)
     assert (planned["done"], planned["left"]) == (0, 3)
     assert not list(run_folders(root)), "a dry run makes nothing"
@@ -54,6 +56,8 @@ def test_a_failed_run_is_passed_over_and_the_rest_is_shipped_as_it_was_measured(
     said = study("collect", "--to", str(shipped), "--dataset", "demo,gowalla")
     assert "2 runs, 1 failed" in said.stdout
     _is_what_was_measured(root, shipped)
+    monkeypatch.setenv("FEWBITS_REFERENCE", str(shipped))
+    _differs_where_it_does(study, done[0], shipped)
 
 
 def _is_what_was_measured(root, shipped):
@@ -69,6 +73,18 @@ def _is_what_was_measured(root, shipped):
     runs = reference.runs(shipped).set_index("dataset")
     assert runs.loc["gowalla", "state"] == "failed"
     assert "lacks" in runs.loc["gowalla", "error"] and str(root.parent) not in runs.loc["gowalla", "error"]
+
+
+def _differs_where_it_does(study, run, shipped):
+    """A last bit of one figure is seen, and which one it is."""
+    same = json.loads(study("check", "--json").stdout)
+    assert (same["runs"], same["equal"], same["differing"]) == (2, same["compared"], [])
+    manifest = run.manifest()
+    row = next(r for r in manifest["measurements"] if (r["metric"], r["k"]) == ("ndcg", 20))
+    row["value"] = math.nextafter(row["value"], 1)
+    write_json(run.file("manifest.json"), manifest)
+    (other,) = json.loads(study("check", "--json").stdout)["differing"]
+    assert (other["run_id"], other["metric"], other["k"], other["here"]) == (run.run_id, "ndcg", 20, row["value"])
 
 
 def test_data_sets_of_one_s_own_stay_here_unless_they_are_named(study, root, tmp_path):

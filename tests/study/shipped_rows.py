@@ -66,9 +66,10 @@ def ship(
 def _run(spec: RunSpec, form: str, state: str, error: str | None, hardware: str) -> dict[str, Any]:
     now = datetime(2026, 11, 20)
     checkpoint = f"model-{spec.dataset}-{spec.model.digest()}"
-    whole = {**({"index": "hnsw"} if spec.quantizer == "peer" else {}), **spec.options}
+    whole = {"index": "hnsw", "left": "at its default", **spec.options}  # the catalog has all, named or not
     return {
-        **_spec_columns(spec.run_id, spec), "options": json.dumps(whole, sort_keys=True), "state": state, "submitted": now, "started": now, "finished": now,
+        **_spec_columns(spec.run_id, spec), "options": json.dumps(whole, sort_keys=True), "state": state,
+        "submitted": now, "started": now, "finished": now,
         "attempts": 1, "error": error, "checkpoint": checkpoint, "split": f"split-{spec.dataset}-0-{'f' * 16}",
         "machine": json.dumps({"hardware": hardware}), "hardware": hardware, "notes": "[]",
         "chosen": json.dumps(dict(spec.options), sort_keys=True), "form": form,

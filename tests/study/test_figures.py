@@ -105,6 +105,8 @@ def test_words_follow_the_figures(tmp_path, study):
     assert "is not seen to beat plain STE" in said(study, "Is GSTE worth it")
 
     def other(form, users, seed):
+        if form == "hqgnn 2 bit":
+            return 0.95 + {0: 0.02, 1: -0.01}.get(seed, 0.0)  # more on average, and not for certain
         worse = {"uniform 4 bit": 0.95, "hqgnn 1 bit, distill=0.0 loss=bpr tune=graph": 0.95}
         return worse.get(form) or kept_of(form, "float32", seed)
 
@@ -113,6 +115,8 @@ def test_words_follow_the_figures(tmp_path, study):
     assert said(changed, "Which width is safe").startswith("8 bits")
     assert "signs is" not in said(changed, "Symmetric or not")
     assert "is not seen to pay for signs" in said(changed, "Symmetric or not")
+    assert "codes is not seen to pay at 2 bits" in said(changed, "Is tuning worth it")
+    assert "pays at 2 bits" in said(study, "Is tuning worth it")
     assert "beats plain STE (for certain on 1 bit, gowalla and 1 bit, demo alone)" in said(changed, "Is GSTE worth it")
 
 

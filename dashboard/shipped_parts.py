@@ -1,0 +1,53 @@
+"""What Trade-offs shows of the reference study: one click that hides it, and what cannot be done with its points."""
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import shipped
+from dashboard.widgets import sentence
+from engine.errors import FewbitsError
+
+FINDINGS_PAGE = "views/findings.py"
+Chosen = list[tuple[str, int]]
+
+
+def choose(own: pd.DataFrame) -> pd.DataFrame:
+    """Draw the switch and say what the shipped points are; return the points to show, with "source"."""
+    try:
+        table = shipped.beside(own)
+    except FewbitsError as error:  # one's own results are shown all the same
+        st.warning(sentence(error), icon=":material/inventory_2:")
+        return own.assign(source="own")
+    if table.empty or not (table["source"] == "reference").any():
+        return table
+    with st.container(horizontal=True, vertical_alignment="center", key="t_study"):
+        on = st.toggle(
+            "Reference study", value=True, key="t_reference", bind="query-params",
+            help="Results that come with Fewbits. Their times are of another machine and have charts of their own; "
+            "off hides them everywhere on this page.",
+        )  # fmt: skip
+        if on:
+            st.caption(shipped.about(table), width="content")
+            st.page_link(FINDINGS_PAGE, label="What follows from it", icon=":material/lightbulb:")
+    return table if on else table[table["source"] == "own"]
+
+
+def rows(own: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows to export: one's own as the catalog has them, and those of the reference that are shown."""
+    of = table[table["source"] == "reference"]
+    return pd.concat([own, of.drop(columns=["method", "queries"])], ignore_index=True) if len(of) else own
+
+
+def openable(selected: Chosen, own: pd.DataFrame) -> Chosen:
+    """Return the selected points whose runs are here; say of the others why they cannot be opened."""
+    here = set(own["run_id"]) if len(own) else set()
+    kept = [point for point in selected if point[0] in here]
+    if len(kept) < len(selected):
+        n = len(set(selected)) - len(set(kept))
+        which = "The selected point is" if n == len(set(selected)) == 1 else f"{n} of the selected points are"
+        st.info(
+            f"{which} of the reference study: figures without lists, users or an index, so that they cannot be opened, "
+            "compared by users or taken home. To have all of that, choose the same settings on the New run page.",
+            icon=":material/inventory_2:",
+        )
+    return kept

@@ -1,0 +1,113 @@
+"""Findings: what follows from the reference study, each sentence with its figures, and papers' claims beside ours."""
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import labels, shipped
+from dashboard.widgets import TRADEOFFS_PAGE, plain, sentence
+from engine.errors import FewbitsError
+from engine.study import claims, table
+from engine.study.figures import Study
+from engine.study.findings import findings
+
+KEPT = (
+    "Figures in per cent are shares of float32's recall@20 that are kept, with the same model and seed: the mean over "
+    "seeds ± its 95 % interval. All items are ranked for every user with held-out items; nothing is sampled."
+)
+
+
+def render() -> None:
+    """Draw the page."""
+    st.title("Findings", anchor=False)
+    if not shipped.version():
+        st.info(
+            "No rows of the reference study are in this copy of Fewbits, so that nothing can be said from them. "
+            "`python -m engine study reference` makes them on your machine and data, and "
+            "`python -m engine study collect` writes them where this page reads them.",
+            icon=":material/info:",
+        )
+        st.page_link(TRADEOFFS_PAGE, label="Your own results: Trade-offs", icon=":material/show_chart:")
+        return
+    study, runs = shipped.study(), shipped.runs()
+    _about(runs)
+    said = findings(study)
+    for number, finding in enumerate(said, 1):
+        words = plain(finding.sentence).replace(" %", "\u00a0%")  # a line does not end between a number and its sign
+        st.markdown(f"{number}. **{plain(finding.title)}.** {words}")
+    if not said:
+        st.info("The rows that are here have too few seeds for an interval: nothing follows yet.",
+                icon=":material/info:")  # fmt: skip
+    st.caption(KEPT)
+    _claims(study)
+    _tables(study)
+    _failed(runs)
+
+
+def _about(runs: pd.DataFrame) -> None:
+    done = runs[runs["state"] == "done"]
+    machines = " and ".join(sorted(map(str, done["hardware"].dropna().unique())))
+    st.markdown(
+        f"What follows from {len(done):,} runs of the reference study on {done['dataset'].nunique()} data sets, "
+        f"measured on {plain(machines)}, last on {labels.when(done['finished'].max())[:10]}. The sentences are made "
+        "from the rows: none can say other than what was measured."
+    )
+    st.page_link(TRADEOFFS_PAGE, label="The same points as curves", icon=":material/show_chart:")
+
+
+def _claims(study: Study) -> None:
+    found = claims.answers(study)
+    if not found:
+        return
+    st.subheader("What the papers say, and what we measured", anchor=False)
+    st.caption(
+        "Each paper measured with splits, code and a protocol of its own. Ours, the same for all: every item is ranked "
+        "for every user, nothing is chosen on test items, and bytes are those that are stored. The test of a claim is "
+        "ours as well."
+    )
+    st.dataframe(
+        pd.DataFrame({
+            "Paper": [a.claim.paper for a in found], "It says": [a.claim.says for a in found],
+            "Data set": [a.dataset for a in found], "Kept": [a.kept.percent() for a in found],
+            "Smaller": [_times(a.smaller) for a in found], "Faster": [_times(a.faster) for a in found],
+            "Our test": [a.claim.test for a in found],
+            "Holds": [{True: "yes", False: "no", None: "not measured"}[a.holds] for a in found],
+            "Model": [claims.NAMES[a.claim.model] for a in found], "Our row": [a.claim.form for a in found],
+        }),
+        hide_index=True,
+        column_config={
+            "Kept": st.column_config.TextColumn(help="Share of float32's recall@20, users coded like the items."),
+            "Smaller": st.column_config.TextColumn(help="Bytes an item of float32 over those of this form."),
+            "Faster": st.column_config.TextColumn(help="Median time of a search with float32 over that of this form."),
+        },
+    )  # fmt: skip
+
+
+def _times(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.1f}×"
+
+
+def _tables(study: Study) -> None:
+    st.subheader("Each form at its size", anchor=False)
+    for place, dataset in zip(st.tabs(study.datasets()), study.datasets(), strict=True):
+        head, _, *lines = table.markdown(study, dataset)
+        cells = [[cell.strip().replace("`", "") for cell in line.strip("|").split("|")] for line in lines]
+        names = [name.strip().capitalize() for name in head.strip("|").split("|")]
+        place.dataframe(pd.DataFrame(cells, columns=names), hide_index=True)
+        place.caption(
+            f"Times: median over seeds, measured on {plain(study.hardware(dataset) or 'no machine')}. Pairs are for "
+            "float32 users / for coded users; “times faiss” is against faiss's index of that format. "
+            "A dash: not measured."
+        )
+
+
+def _failed(runs: pd.DataFrame) -> None:
+    failed = runs[runs["state"] != "done"]
+    if failed.empty:
+        return
+    with st.expander(f"Missing, because they failed: {len(failed)} runs", icon=":material/error:"):
+        for (dataset, form, error), several in failed.groupby(["dataset", "form", "error"], dropna=False):
+            words = sentence(FewbitsError(str(error or "it failed without saying why")))
+            st.markdown(f"- {plain(str(dataset))}, `{form}`, {len(several)} run{'s' * (len(several) > 1)}: {words}")
+
+
+render()
