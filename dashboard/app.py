@@ -10,7 +10,7 @@ ROOT = str(HERE.parent)
 if ROOT not in sys.path:  # streamlit puts only this file's folder there; `engine` and `dashboard` lie one above
     sys.path.insert(0, ROOT)
 
-from dashboard import commands  # noqa: E402
+from dashboard import commands, failures  # noqa: E402
 from dashboard.widgets import boundary, guarded  # noqa: E402
 
 PAGES = {
@@ -28,6 +28,7 @@ PAGES = {
         st.Page("views/queue.py", title="Queue", icon=":material/list_alt:", url_path="queue"),
     ],
     "Reference": [
+        st.Page("views/findings.py", title="Findings", icon=":material/lightbulb:", url_path="findings"),
         st.Page("views/data_sets.py", title="Data sets", icon=":material/dataset:", url_path="data_sets"),
         st.Page("views/about.py", title="About the numbers", icon=":material/help:", url_path="about"),
     ],
@@ -43,13 +44,14 @@ LOOKS = {
 @st.fragment(run_every=3)
 @guarded
 def engine_status() -> None:
-    """Show whether the engine runs, and offer to start it where it does not."""
+    """Show whether the engine runs, and offer to start it where it does not; tell of downloads that failed."""
     state, sentence = commands.engine_state()
     icon, words, color = LOOKS[state]
     st.badge(words, icon=icon, color=color, help=sentence)  # type: ignore[arg-type]
     if state in ("failed", "stopped"):
         st.caption(sentence)
         st.button("Start the engine", key="start_engine", width="stretch", on_click=commands.start_engine)
+    failures.tell()
 
 
 st.set_page_config(
@@ -59,6 +61,7 @@ st.set_page_config(
     menu_items={"About": "**Fewbits**: how few bits does your recommender need?"},
 )
 st.logo(str(HERE / "logo.svg"), size="large")
+st.html(HERE / "look.css")
 page = st.navigation(PAGES)
 with st.sidebar:
     engine_status()

@@ -12,7 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard import data, export
+from dashboard import data, export, failures
 
 Points = pd.DataFrame | Callable[[], pd.DataFrame]
 ICON = ":material/download:"
@@ -41,7 +41,8 @@ PARQUET = "application/vnd.apache.parquet"
 
 def _button(label: str, make: Callable[[], Any], file_name: str, mime: str, key: str, help: str) -> None:
     st.download_button(
-        label, make, file_name=file_name, mime=mime, key=key, help=help, icon=ICON, on_click="ignore"
+        label, failures.told(make, file_name), file_name=file_name, mime=mime, key=key, help=help, icon=ICON,
+        on_click="ignore",
     )  # fmt: skip
 
 

@@ -9,13 +9,13 @@ from typing import Any
 import pandas as pd
 
 from dashboard import peers
-from engine.spec import FLOAT_BITS, RunSpec
+from engine.spec import FLOAT_BITS, GIVEN, RunSpec
 
 NAMES = {
     "lightgcn": "LightGCN", "mf": "MF", "popularity": "Popularity", "softmax": "softmax", "bpr": "BPR",
-    "ngcf": "NGCF", "float32": "float32", "float16": "float16", "uniform": "uniform", "sign": "sign", "lsh": "LSH",
-    "itq": "ITQ", "rabitq": "RaBitQ", "pq": "PQ", "opq": "OPQ", "hqgnn": "HQ-GNN", "l2qgcn": "L²Q-GCN",
-    "hashgnn": "HashGNN", "dpq": "DPQ", "mgqe": "MGQE", "peer": "peers (other libraries)",
+    "ngcf": "NGCF", "given": "Given vectors", "float32": "float32", "float16": "float16", "uniform": "uniform",
+    "sign": "sign", "lsh": "LSH", "itq": "ITQ", "rabitq": "RaBitQ", "pq": "PQ", "opq": "OPQ", "hqgnn": "HQ-GNN",
+    "l2qgcn": "L²Q-GCN", "hashgnn": "HashGNN", "dpq": "DPQ", "mgqe": "MGQE", "peer": "peers (other libraries)",
 }  # fmt: skip
 OPTION_WORDS = {"lr": "learning rate", "l2": "L2 weight", "ema": "EMA", "ste": "STE", "gste": "GSTE", "k": "K"}
 """Parts of options' names that are not read as they are written."""
@@ -91,6 +91,13 @@ COLUMNS = {
     "train_s": "Training (s)", "tune_s": "Tuning (s)", "quantize_s": "Quantizing (s)", "build_s": "Index build (s)",
     "users": "Users in the means",
 }  # fmt: skip
+
+MACHINE = {
+    "hardware": "Hardware", "cpu": "Processor", "cores": "Cores", "memory_gb": "Memory (GB)", "gpu": "GPU",
+    "instructions": "Vector instructions", "caches": "Caches", "os": "Operating system", "python": "Python",
+    "fewbits": "Fewbits", "commit": "Commit",
+}  # fmt: skip
+"""How the machine's entries are called; libraries go by their own names."""
 
 
 def name(word: str) -> str:
@@ -169,6 +176,8 @@ def model(row: Mapping[str, Any]) -> str:
     """Return the float model of a run: ``LightGCN, 64 dimensions, 3 layers, softmax, seed 0``."""
     if row["encoder"] == "popularity":
         return name("popularity")
+    if row["encoder"] == GIVEN:
+        return f"{name(GIVEN)}, {row['dim']} dimensions, seed {row['seed']}"
     layers = f", {row['layers']} layer{'s' if row['layers'] != 1 else ''}" if row["layers"] else ""
     return f"{name(row['encoder'])}, {row['dim']} dimensions{layers}, {name(row['loss'])}, seed {row['seed']}"
 

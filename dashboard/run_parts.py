@@ -10,12 +10,6 @@ from dashboard.chart_style import STATIC
 from dashboard.widgets import plain
 from engine.spec import DRIFT_LIMIT, KS
 
-MACHINE = {
-    "hardware": "Hardware", "cpu": "Processor", "cores": "Cores", "memory_gb": "Memory (GB)", "gpu": "GPU",
-    "instructions": "Vector instructions", "os": "Operating system", "python": "Python", "fewbits": "Fewbits",
-    "commit": "Commit",
-}  # fmt: skip
-"""How the machine's entries are called; libraries go by their own names."""
 PERCENTILES = {"p50": "latency_p50_us", "p95": "latency_p95_us", "p99": "latency_p99_us"}
 
 
@@ -212,7 +206,7 @@ def origin(manifest: dict[str, Any]) -> None:
     with right:
         st.markdown("**Machine and versions**")
         shown = {key: text for key, text in machine.items() if not isinstance(text, dict | list)}
-        _facts([(MACHINE.get(key, key.replace("_", " ")), text, str) for key, text in shown.items()])
+        _facts([(labels.MACHINE.get(key, key.replace("_", " ")), text, str) for key, text in shown.items()])
     st.markdown("**Files**")
     files = [
         {"File": name, "Size": labels.amount(entry["bytes"]), "SHA-256": entry["sha256"]}

@@ -8,11 +8,12 @@ from typing import IO, Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, export, labels
+from dashboard import data, export, failures, labels
 from dashboard.downloads import ICON, PARQUET
 from dashboard.widgets import guarded, plain, sentence
-from engine.errors import FewbitsError
+from engine.errors import DiskError, FewbitsError
 from engine.store import bundle, bundle_texts, recommendations
+from engine.store.files import disk_errors
 from engine.store.folders import RunFolder
 
 MOST = 200_000_000
@@ -99,8 +100,8 @@ def _file(
         st.code(command, language="bash", wrap_lines=True)
         return
     st.download_button(
-        f"{label}, {about}", lambda: made(write, name), file_name=name, mime=mime, key=f"r{ending}", icon=ICON,
-        on_click="ignore", wrap=True,
+        f"{label}, {about}", failures.told(lambda: made(write, name), name), file_name=name, mime=mime,
+        key=f"r{ending}", icon=ICON, on_click="ignore", wrap=True,
         help=f"Made when you press it, which takes a moment. The same from a terminal: `{command}`",
     )  # fmt: skip
 
@@ -109,7 +110,19 @@ def made(write: Callable[[Path], object], name: str) -> IO[bytes]:
     """Return a file, open for reading, as ``write`` makes it at a path; it has no name any more and goes when closed.
 
     It never lies in memory here: streamlit reads it once, to send it.
+
+    Raises
+    ------
+    FewbitsError
+        What ``write`` raises, or there is no room for a temporary file.
     """
-    with tempfile.TemporaryDirectory(prefix="fewbits-") as folder:
-        write(Path(folder) / name)
-        return open(Path(folder) / name, "rb")
+    room = Path(tempfile.gettempdir())
+    try:
+        with disk_errors(room), tempfile.TemporaryDirectory(prefix="fewbits-") as folder:
+            write(Path(folder) / name)
+            return open(Path(folder) / name, "rb")
+    except DiskError as error:
+        raise FewbitsError(
+            f"it could not be written to {room}, where it is made: free some space there, or set TMPDIR to another "
+            "folder and start the dashboard again; the command under the button's help writes it anywhere"
+        ) from error

@@ -1,7 +1,9 @@
 """About the numbers: metrics, protocol, what counts as a byte, how time is measured, and the methods; plain words."""
 
+import json
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from dashboard import data, labels
@@ -15,7 +17,8 @@ over users who have at least one held-out item.
 
 Choices (when to stop training, which epoch to keep) are made on a small validation set taken out of training, never
 on the test items. Published splits are kept as published, so that results can be compared with papers; other sets are
-split 80 / 20 per user, with a seed.
+split 80 / 20 per user, with a seed, and your own as you chose: a random fifth of each user's items, or the last one by
+time.
 
 The float32 model is the reference. A quantizer that needs no training starts from the same trained model, so that the
 only difference is the number format.
@@ -44,7 +47,15 @@ METRICS = (
         "lower",
     ),
     ("Throughput", "Users answered in a second, in batches of 64 on one thread.", "higher"),
+    (
+        "Training, tuning, quantizing, index build",
+        "Seconds to train the float32 model, to train the quantizer itself where it learns, to turn vectors into "
+        "codes, and to pack codes into an index. Paid once, not in a search.",
+        "lower",
+    ),
 )
+TOLD = ("memory_gb", "instructions", "caches", "gpu", "os", "python", "torch", "numba", "fewbits")
+"""What is told of a machine; its processor and cores are in its name."""
 FRONTIER = """
 A point is **on the frontier** when no other point is at least as good in both metrics and better in one. Everything
 else can be replaced by a frontier point without losing anything. **Error bars** are 95 % bootstrap intervals over
@@ -53,6 +64,29 @@ users: two points whose bars overlap widely may differ by luck alone.
 **Items and users have separate precisions.** The catalogue's items are what fills memory. A user's vector is made on
 the fly, so it can stay float32 at no cost in memory (“float32 users”, filled markers) or be packed like the items,
 which often makes scoring cheaper (“users at the items' bits”, open markers).
+"""
+DECIDING = """
+**Who can be told apart?** Two configurations are compared on the same users: for each user the difference of the two
+is taken, and 1,000 resamples of the users (paired bootstrap) give its 95 % interval. Where that holds 0, the two can't
+be told apart; of all that can't be told apart from the best, the Budget page ships the smallest. Several seeds of one
+configuration are averaged: quality by the mean, costs by the median.
+
+**Who loses?** A mean over all users can hide that the rare items were given up. Compare therefore counts users in
+thirds by the number of their training items (light, middle, heavy), and held-out items by popularity: the *head* is the
+most popular items that hold the first third of all training interactions, the *middle* those with the next third, the
+*tail* all others.
+"""
+HARDWARE = """
+A search reads the code of every item once. How long that takes depends on whether the index fits into the processor's
+caches or must come from memory, and on the processor's vector instructions (AVX2, AVX-512, NEON), for which the
+kernels are compiled on the machine itself at their first use. Searches are always timed on the processor; a GPU, where
+there is one, is used to train, and changes no measured search. Each run keeps the machine and the versions that it was
+measured with.
+"""
+PEERS = """
+Indexes of other libraries (faiss, usearch, hnswlib) can be measured on the same float32 vectors as one more quantizer,
+`peer`. They are grey and hollow in every chart. Their bytes are those of the library's own file. They are not told what
+a user has seen: they are asked for as many items more, and those are dropped, within the time.
 """
 TIMES = """
 Latency is measured while nothing else of Fewbits runs, on real user vectors, after warming up, with the number of
@@ -82,11 +116,15 @@ def render() -> None:
         "How quality is measured": PROTOCOL,
         "The metrics": metrics,
         "Reading the chart": FRONTIER,
+        "Deciding": DECIDING,
         "About times": TIMES,
+        "Other libraries": PEERS,
+        "Hardware": HARDWARE,
     }
     for title, text in parts.items():
         st.subheader(title, anchor=False)
         st.markdown(text)
+    _machines()
     st.subheader("The methods", anchor=False)
     groups = {"quantizer": "Quantizers", "encoder": "Encoders", "loss": "Losses"}
     described = {kind: data.methods(kind) for kind in groups}
@@ -97,6 +135,21 @@ def render() -> None:
         with tab:
             for method in sorted(methods, key=lambda m: rank(m["name"])):
                 _method(method, kind)
+
+
+def _machines() -> None:
+    """Say on which machines the runs here were measured."""
+    runs = data.runs()
+    known = runs[runs["machine"].notna()] if len(runs) else runs
+    if known.empty:
+        st.caption("The machines that runs were measured on are listed here once there are any.")
+        return
+    rows = []
+    for hardware, group in known.groupby("hardware", sort=False):
+        machine = json.loads(group["machine"].iloc[0])  # the newest comes first
+        told = {labels.MACHINE.get(key, key): str(machine[key]) for key in TOLD if machine.get(key)}
+        rows.append({"Machine": hardware, "Runs": len(group), **told})
+    st.dataframe(pd.DataFrame(rows), hide_index=True, key="about_machines")
 
 
 def _method(method: dict[str, Any], kind: str) -> None:

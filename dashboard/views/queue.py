@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import commands, data, labels, size_parts
+from dashboard import commands, data, labels, refused, size_parts
 from dashboard.widgets import NEW_RUN_PAGE, ask_button, guarded, progress_card, run_link, run_name, state_badge, why
 
 RECENT, WAITING_SHOWN, BROKEN_SHOWN = 10, 50, 30
@@ -24,6 +24,7 @@ def body() -> None:
     """Draw all sections from the current snapshot and the runs' progress files."""
     runs, asked = data.live_runs(), commands.asked_for()
     groups = {state: runs[runs["state"] == state] for state in labels.STATES}
+    refused.note()
     unseen = [run_id for run_id, command in asked.items() if command == "submit" and run_id not in set(runs["run_id"])]
     if runs.empty and not unseen:
         st.info("Nothing was asked for yet. Choose something to measure, and watch it here.", icon=":material/info:")

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import commands, data, labels, run_parts, size_parts, take_home
+from dashboard import commands, data, labels, refused, run_parts, shipped, size_parts, take_home
 from dashboard.widgets import (
     QUEUE_PAGE,
     TRADEOFFS_PAGE,
@@ -31,7 +31,8 @@ def render() -> None:
     asked = st.query_params.get("run_id")
     if known.empty:
         if asked:
-            st.warning(f"There is no run “{plain(asked)}” here.", icon=":material/search_off:")
+            words = shipped.words(asked) or refused.words(asked) or f"There is no run “{plain(asked)}” here."
+            st.warning(words, icon=":material/search_off:")
         st.info("No runs yet. The Trade-offs page starts a demo with one click.", icon=":material/info:")
         st.page_link(TRADEOFFS_PAGE, label="Go to Trade-offs", icon=":material/show_chart:")
         return
@@ -42,7 +43,8 @@ def render() -> None:
     try:
         row = data.run(asked)
     except FewbitsError as error:
-        st.warning(sentence(error) + " Choose one above.", icon=":material/search_off:")
+        words = shipped.words(asked) or refused.words(asked) or sentence(error)
+        st.warning(f"{words} Choose one above.", icon=":material/search_off:")
         return
     _header(row)
     {"done": _done, "running": _running}.get(row["state"], _not_done)(row)

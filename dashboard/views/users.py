@@ -148,17 +148,19 @@ def _moves(exact: dict[str, Any], quantized: dict[str, Any], k: int) -> None:
 def _ranked(table: pd.DataFrame) -> None:
     text, number = st.column_config.TextColumn, st.column_config.NumberColumn
     settings = {
-        "Place": number("#", width=40, help="Place in the list."),
-        "Item": text(width=98),
-        lists.QUANTIZED: text(width=142, help="Where the item stands in the quantized list, and by how much it moved."),
-        lists.EXACT: text(width=142, help="Where the item stands in the float32 list, and by how much it moved."),
+        "Place": number("#", width=34, help="Place in the list."),
+        "Item": text(width=130),
+        lists.QUANTIZED: text(width=140, help="Where the item stands in the quantized list, and by how much it moved."),
+        lists.EXACT: text(width=140, help="Where the item stands in the float32 list, and by how much it moved."),
         "Score": number(
-            width=60, format="%.4g", help="Higher is better; scores of different lists cannot be compared."
+            width=54, format="%.4g", help="Higher is better; scores of different lists cannot be compared."
         ),
         "Gap": number(
-            width=54, format="%.2g", help="Score above the next place: where it is small, little decides the order."
+            width=48, format="%.2g", help="Score above the next place: where it is small, little decides the order."
         ),
-        "Held out": text(width=60, help="✓ hit: the user really had this item, and the model never saw it."),
+        "Held out": text(
+            "Hit", width=50, help="✓ hit: held out, so the user really had it, and the model never saw it."
+        ),
         "Tied": text(help="Equal score to a neighbour: a fixed rule alone decides the order of such places."),
     }
     table = table if (table["Tied"] != "").any() else table.drop(columns="Tied")

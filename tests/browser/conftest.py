@@ -1,15 +1,29 @@
-"""A real Chromium against a real server, engine and runs folder, all on free ports and in temporary places."""
+"""A real Chromium against a real server, engine and runs folder, all on free ports and in temporary places.
+
+The ten main flows, and where each is walked through:
+
+1. the first start, with nothing there yet       `test_main_flow`, empty pages: `test_pages`
+2. the example runs, by one click                `test_main_flow`
+3. watching them until the curve is there        `test_main_flow`
+4. cancelling a run, and trying it again         `test_queue`
+5. the trade-offs, filtered and selected         `test_deciding`
+6. the comparison of what was selected           `test_deciding`
+7. the users who lose most                       `test_deciding`
+8. a budget, and the run to ship                 `test_deciding`
+9. a data set of one's own                       `test_own_data`
+10. files to take home, the index as a bundle    `test_downloads`, `test_main_flow`
+
+Each test leaves a picture of how its page looked in the end, and of steps on the way, in the folder ``test-artefacts``.
+"""
 
 import contextlib
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +31,17 @@ from typing import Any
 import psutil
 import pytest
 
+from dashboard.bench import wait_for_health
+from engine.store.status import engine_lock
+from tests.dashboard import make_runs
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+ARTEFACTS = REPOSITORY / "test-artefacts"
+"""Pictures of the last run of each test; git ignores them."""
 TIMEOUT_MS = 60_000
 """Other tests work on the same cores at the same time."""
 
@@ -59,18 +79,62 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
-    """A fresh page, 1,400 pixels wide, that accepts downloads."""
+def picture(page: Any, request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Return a function that keeps how the page looks now, named after the test and a step in it."""
+    name = artefact(request)
+    return lambda step: keep(page, f"{name}-{step}")
+
+
+@pytest.fixture
+def page(browser: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A fresh page, 1,400 pixels wide, that accepts downloads; how it looks in the end is kept, however that is."""
     context = browser.new_context(viewport={"width": 1400, "height": 1000}, accept_downloads=True)
     context.set_default_timeout(TIMEOUT_MS)
-    yield context.new_page()
+    page = context.new_page()
+    yield page
+    with contextlib.suppress(Exception):  # a page that hangs must not hide why its test failed
+        keep(page, artefact(request), timeout=10_000)
     context.close()
+
+
+def artefact(request: pytest.FixtureRequest) -> str:
+    """Return the name of a test's pictures: its file's and its own."""
+    return re.sub(r"[^\w.-]+", "-", f"{request.path.stem.removeprefix('test_')}.{request.node.name}").strip("-")
+
+
+def keep(page: Any, name: str, **how: Any) -> None:
+    """Write how a page looks now to the artefacts."""
+    ARTEFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTEFACTS / f"{name}.png", **how)
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     """The dashboard over an empty runs folder; server and engine end with the test."""
     with serving(tmp_path / "runs", tmp_path) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The dashboard over finished runs and one in every other state. For tests that change nothing."""
+    folder = tmp_path_factory.mktemp("filled")
+    runs = folder / "runs"
+    make_runs.make_runs(runs)
+    for make in (make_runs.failed, make_runs.cancelled, make_runs.orphaned, make_runs.waiting):
+        make(runs)
+    _, alive = make_runs.running(runs)
+    make_runs.publish(runs)
+    with alive, engine_lock(runs), serving(runs, folder) as running:  # who holds the lock passes for the engine
+        yield running
+
+
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The dashboard over a folder without a run, with an engine that does nothing. For tests that change no run."""
+    folder = tmp_path_factory.mktemp("empty")
+    make_runs.publish(folder / "runs")
+    with engine_lock(folder / "runs"), serving(folder / "runs", folder) as running:
         yield running
 
 
@@ -117,19 +181,6 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
-
-
-def wait_for_health(url: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 30) -> None:
-    """Wait until the server answers; the end of its log is shown where it does not."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=1):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-    process.kill()
-    pytest.fail(f"the dashboard did not start; it said: {log.read_text()[-2000:]}")
 
 
 def stop_engine(root: Path) -> None:

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from tests.browser.conftest import Server
-from tests.dashboard.make_runs import make_runs
 
 
 def saved(page: Any, button: str, folder: Path) -> Path:
@@ -16,9 +15,8 @@ def saved(page: Any, button: str, folder: Path) -> Path:
     return path
 
 
-def test_a_chart_is_saved_as_png_svg_and_html(server: Server, page: Any, tmp_path: Path) -> None:
-    make_runs(server.root)
-    page.goto(server.url)
+def test_a_chart_is_saved_as_png_svg_and_html(filled: Server, page: Any, tmp_path: Path) -> None:
+    page.goto(filled.url)
     page.locator(".st-key-t_chart .js-plotly-plot .point").first.wait_for()
     page.get_by_role("button", name="Save this chart").click()
     page.get_by_role("button", name="SVG", exact=True).focus()
@@ -34,3 +32,18 @@ def test_a_chart_is_saved_as_png_svg_and_html(server: Server, page: Any, tmp_pat
     page.context.set_offline(True)
     page.goto(html.as_uri())
     page.locator(".js-plotly-plot .point").first.wait_for()
+
+
+def test_a_file_that_cannot_be_made_says_why(filled: Server, page: Any) -> None:
+    run = next(filled.root.glob("demo-uniform4-*"))
+    page.goto(f"{filled.url}/run?run_id={run.name}")
+    button = page.get_by_role("button", name="Lists as Parquet")
+    button.wait_for()
+    lists = (run / "lists.parquet").rename(filled.root / "aside")
+    try:
+        button.click()
+        page.get_by_test_id("stToast").get_by_text(
+            f"The file {run.name}-recommendations.parquet was not made"
+        ).wait_for()
+    finally:
+        lists.rename(run / "lists.parquet")

@@ -1,6 +1,7 @@
-"""What a newcomer does, in a real browser with the real engine: from first open to a CSV equal to the catalog."""
+"""What a newcomer does, in a real browser with the real engine: from first start to files to take home."""
 
 import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,13 @@ SWEEP_MS = 240_000
 """The first run of the demo trains its model; on a busy machine that takes a few times as long as on a quiet one."""
 
 
-def test_from_first_open_to_csv(server: Any, page: Any, tmp_path: Path) -> None:
+def test_from_first_start_to_files_to_take_home(server: Any, page: Any, picture: Any, tmp_path: Path) -> None:
     page.goto(server.url)
+    page.get_by_role("button", name="Run the demo sweep").wait_for()
+    picture("first-start")
     page.get_by_role("button", name="Run the demo sweep").click()
+    page.get_by_text("The chart appears here by itself").wait_for()
+    picture("watching")
     page.locator(CURVE).wait_for(timeout=SWEEP_MS)  # it appears by itself, without a click or a reload
     page.get_by_text("0 running").wait_for(state="detached", timeout=SWEEP_MS)
     page.get_by_text("points appear here as runs finish").wait_for(state="detached", timeout=SWEEP_MS)
@@ -32,6 +37,7 @@ def test_from_first_open_to_csv(server: Any, page: Any, tmp_path: Path) -> None:
         page.get_by_role("button", name="Download CSV").click()
     download.value.save_as(tmp_path / "points.csv")
     assert_equals_catalog(tmp_path / "points.csv", server.root)
+    picture("curve")
 
     frontier_point(page).click(force=True)
     page.get_by_role("button", name="Open run").click()
@@ -42,6 +48,12 @@ def test_from_first_open_to_csv(server: Any, page: Any, tmp_path: Path) -> None:
     page.get_by_text(run_id, exact=False).first.wait_for()
     page.get_by_text("python -m engine run").first.wait_for()
 
+    picture("run")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Index as zip").click()
+    download.value.save_as(tmp_path / "bundle.zip")
+    assert_is_the_runs_index(tmp_path / "bundle.zip", server.root / run_id)
+
     page.get_by_role("link", name="See one user's recommendations").click()
     page.wait_for_url("**/users?run_id=*")
     page.get_by_role("button", name="Random user").click()
@@ -49,6 +61,14 @@ def test_from_first_open_to_csv(server: Any, page: Any, tmp_path: Path) -> None:
     page.get_by_role("heading", name="Held-out items").wait_for()
     page.get_by_text("left the top 20").wait_for()
     assert page.get_by_test_id("stException").count() == 0
+
+
+def assert_is_the_runs_index(path: Path, run: Path) -> None:
+    """The bundle holds the index byte for byte, and what it takes to search it."""
+    with zipfile.ZipFile(path) as bundle:
+        assert bundle.testzip() is None
+        assert bundle.read(f"{run.name}/index.safetensors") == (run / "index.safetensors").read_bytes()
+        assert {"manifest.json", "search.py", "TERMS.txt"} <= {Path(name).name for name in bundle.namelist()}
 
 
 def frontier_point(page: Any) -> Any:

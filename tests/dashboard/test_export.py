@@ -1,9 +1,11 @@
 """What is taken away from the dashboard: tables with their types, charts that need no network, a run's own files."""
 
+import errno
 import io
 import json
 import re
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import save_file
 
-from dashboard import columns, data, downloads, export, take_home
+from dashboard import columns, data, downloads, export, failures, take_home
+from engine.errors import FewbitsError
 from engine.store.folders import RunFolder
 from tests.dashboard.conftest import texts
 
@@ -72,6 +75,26 @@ def test_a_file_that_was_made_is_open_and_its_folder_gone(tmp_path):
     kept = []
     file = take_home.made(lambda to: kept.append(to) or to.write_bytes(b"x" * 10), "a.zip")
     assert file.read() == b"x" * 10 and kept[0].name == "a.zip" and not kept[0].parent.exists()
+
+
+@pytest.mark.parametrize(("error", "words"), [
+    (FewbitsError("the lists are gone: run it again"), "the lists are gone: run it again."),
+    (OSError(errno.ENOSPC, "No space left on device"), "set TMPDIR to another"),
+    (ValueError("1"), "a mistake in the dashboard"),
+])  # fmt: skip
+def test_a_download_that_could_not_be_made_is_told_on_the_page(show, monkeypatch, error, words):
+    def broken(_: Path) -> None:
+        raise error
+
+    kept: list[str] = []
+    with monkeypatch.context() as patch, pytest.raises((FewbitsError, ValueError)):
+        patch.setattr(failures.st, "session_state", {failures.KEPT: kept})
+        failures.told(lambda: take_home.made(broken, "lists.parquet"), "lists.parquet")()
+    app = show("about", {failures.KEPT: kept})
+    (notice,) = app.toast
+    told = notice.value.replace("\\", "")
+    assert told.startswith("The file lists.parquet was not made: ") and words in told
+    assert not app.run().toast, "told once"
 
 
 def with_index(folder):

@@ -1,8 +1,10 @@
 """The pages where work is asked for, watched and looked into: Queue, New run, Users."""
 
 import json
+import shutil
 
 import pytest
+import streamlit as st
 
 from engine.store import inbox
 from engine.store.catalog import Catalog
@@ -53,6 +55,20 @@ def test_all_waiting_runs_are_cancelled_only_after_a_question(show, root):
     assert not list(inbox.pending(root))
     button(app, "Cancel 3 runs").click().run()
     assert {c["run_id"] for _, c in inbox.pending(root)} == set(waiting)
+
+
+def test_a_run_whose_settings_are_refused_today_is_told_with_the_reason(show, runs, root):
+    spec = json.loads((root / runs[3] / "spec.json").read_text())
+    spec["model"]["patience"] = 0
+    shutil.copytree(root / runs[3], root / "demo-uniform4-0123456789ab")
+    (root / "demo-uniform4-0123456789ab" / "spec.json").write_text(json.dumps(spec))
+    make_runs.publish(root)
+    for page in (show("queue"), show("run", run_id="demo-uniform4-0123456789ab")):
+        assert "refuse" in page.warning[0].value and not page.error
+        assert "model.patience: Input should be greater than or equal to 1" in texts(page).replace("\\", "")
+    (root / "demo-uniform4-0123456789ab" / "spec.json").unlink()
+    st.cache_data.clear()
+    assert not show("queue").warning, "a folder without a specification was never a run"
 
 
 def test_new_run_counts_what_is_new_and_submits_it(show, runs, root):

@@ -1,0 +1,27 @@
+"""Runs that are asked for, watched, cancelled and tried again, with the real engine."""
+
+from typing import Any
+
+from engine.store import catalog
+from tests.browser.conftest import Server
+
+
+def test_runs_are_submitted_cancelled_and_tried_again(server: Server, page: Any, picture: Any) -> None:
+    page.goto(f"{server.url}/new_run")
+    page.get_by_role("button", name="Submit 6 runs").click()
+    page.wait_for_url("**/queue")
+    page.get_by_role("heading", name="Running (1)").wait_for()
+    page.get_by_role("heading", name="Waiting (5)").wait_for()
+    picture("watched")
+    page.get_by_role("button", name="Cancel all waiting").click()
+    page.get_by_role("button", name="Cancel 5 runs").click()
+    page.get_by_role("heading", name="Waiting (0)").wait_for()
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    page.get_by_role("heading", name="cancelled (6)").wait_for()
+    assert set(catalog.runs(server.root)["state"]) == {"cancelled"}
+    picture("cancelled")
+    page.get_by_role("button", name="Try again", exact=True).first.click()
+    page.get_by_role("heading", name="cancelled (5)").wait_for()
+    page.get_by_role("heading", name="Running (1)").wait_for()
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    page.get_by_role("heading", name="cancelled (6)").wait_for()
