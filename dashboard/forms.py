@@ -17,7 +17,10 @@ TRAINING = {
         "Training stops sooner when validation stops improving; 0: 5 to 20, fewer where users and items have more "
         "interactions.",
     ),
-    "patience": ("Patience (epochs)", "Epochs without a better validation NDCG@20 before training stops."),
+    "patience": (
+        "Patience (epochs)",
+        "With a constant learning rate only: epochs without a better validation NDCG@20 before training stops.",
+    ),
     "batch": (
         "Batch (interactions)",
         "Interactions in one step; 0: by the size of the data, about 100 steps an epoch.",

@@ -4,7 +4,7 @@ Read top to bottom: `train` sets it up, `ModelSteps` is one gradient step. Early
 `engine.training.validation`; the test set is not known here.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 
 from engine import encoders
+from engine.encoders.base import length_factors
 from engine.errors import FewbitsError
 from engine.spec import UNTRAINED, ModelSpec
 from engine.training import damping, loop, losses, memory, sampling
 from engine.training.loop import Report, Trained
 from engine.training.memory import SHARING
 from engine.training.rules import settled
-from engine.training.validation import pooled_ndcgs
+from engine.training.validation import mean, pooled_ndcgs
 
 
 def train(
@@ -45,12 +46,13 @@ def train(
     if not encoder.trained:
         return Trained(encoder.start(rng), 0.0, 0)
     steps = (kind or ModelSteps)(spec, split, encoder, encoder.start(rng))
-    trained = loop.run(steps, spec.epochs, spec.patience, report, resume)
-    if spec.schedule == "cosine" and trained.best_epoch < len(trained.history) == spec.epochs:
+    patience = spec.epochs if spec.schedule == "cosine" else spec.patience  # the rate has to fall before it is judged
+    trained = loop.run(steps, spec.epochs, patience, report, resume)
+    if spec.schedule == "cosine" and trained.best_epoch < len(trained.history):
         trained = _last_unless_worse(steps, trained)
-    lengths_are_free = steps.loss.on_directions
+    damp = steps.damp
     del steps  # with the optimizer's state
-    if spec.damping == "validation" and lengths_are_free:
+    if damp:
         share = damping.chosen(split, encoder.plain_pooled(trained.arrays))
         trained.arrays[damping.NAME] = np.array([share], np.float32)
     return trained
@@ -74,6 +76,8 @@ class ModelSteps(loop.Steps):
         super().__init__(start, spec.lr, spec.schedule == "cosine", np.random.default_rng([spec.seed, 1]))
         self.spec, self.split, self.encoder = spec, split, encoder
         self.loss = losses.create(spec, split)
+        self.damp = spec.damping == "validation" and self.loss.on_directions
+        self.share: float | None = None  # of the damping under which epochs are compared
 
     def epoch(self, number: int) -> Iterator[tuple[int, int, Callable[[float], float]]]:
         steps = -(-len(self.split.train.items) // self.spec.batch)
@@ -110,13 +114,25 @@ class ModelSteps(loop.Steps):
         return float(loss.detach())
 
     def metric(self) -> float:
-        found = self.validated(self.values())
-        return float(found.mean()) if len(found) else 0.0
+        return mean(self.validated(self.values()))
 
     def validated(self, arrays: dict[str, np.ndarray]) -> np.ndarray:
-        """Return the ndcg@20 of each user with a validation item, float32, under a model's arrays."""
+        """Return the ndcg@20 of each user with a validation item, float32, under a model's arrays.
+
+        Items are damped as the first epoch asks for: lengths come before directions are learned, and alone they would
+        make an early epoch look best.
+        """
         pooled = self.encoder.plain_pooled(arrays)
-        return pooled_ndcgs(self.split, pooled[: self.split.n_users], pooled[self.split.n_users :])
+        if self.share is None:
+            self.share = float(np.float32(damping.chosen(self.split, pooled))) if self.damp else 0.0  # as it is kept
+        users, items = pooled[: self.split.n_users], pooled[self.split.n_users :]
+        return pooled_ndcgs(self.split, users, items * length_factors(items, self.share) if self.share else items)
+
+    def extra(self) -> dict[str, np.ndarray]:
+        return {} if self.share is None or not self.damp else {damping.NAME: np.array([self.share], np.float32)}
+
+    def restore_extra(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self.share = damping.share(arrays) if self.damp else None
 
     def place(self, name: str, row: int) -> str:
         if name != "embeddings":

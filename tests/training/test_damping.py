@@ -60,7 +60,7 @@ def test_layers_are_served_with_item_lengths_to_a_power_and_directions_as_they_w
     plain = encoder.plain_layers(arrays)
     served = encoder.layers({**arrays, "damping": np.array([0.25], np.float32)})
     before, after = np.mean(plain, 0), np.mean(served, 0)
-    np.testing.assert_array_equal(served[1][: demo.n_users], plain[1][: demo.n_users])
+    np.testing.assert_array_equal(served[-1][: demo.n_users], plain[-1][: demo.n_users])
     lengths = np.linalg.norm(before[demo.n_users :], axis=1)
     np.testing.assert_allclose(np.linalg.norm(after[demo.n_users :], axis=1), lengths**0.75, rtol=1e-5)
     tensors = damped([torch.from_numpy(x) for x in plain], demo.n_users, 0.25)
@@ -109,5 +109,5 @@ def test_codes_keep_the_lengths_that_validation_prefers_for_them(harmful, quanti
     split = load_split("demo", harmful)
     made = pipeline.make_codes(quantizers.resolve(spec), harmful, split, lambda *_, **__: None)
     assert made.damping == damped_by
-    assert f"power {6.0}" in pipeline._notes(split, made)[-1]
-    assert ("lengths as learned" in pipeline._notes(split, made)[-1]) == (damped_by == 0)
+    assert f"power {6.0}" in pipeline._notes(spec, split, made)[-1]
+    assert ("lengths as learned" in pipeline._notes(spec, split, made)[-1]) == (damped_by == 0)

@@ -1,5 +1,7 @@
 """Training learns what there is to learn, twice the same, and stops when it should."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -65,7 +67,9 @@ def test_the_rules_settle_what_was_left_to_them_and_nothing_else(blocks):
     assert rules.batch == 256, "1,920 interactions: the smallest batch"
     assert rules.temperature == 0.4, "one pair in five interacts: as dense as it gets"
     assert rules.negatives == 256, "few items: as few negatives as there may be"
-    assert rules.epochs == 16, "9.6 interactions a node: a few epochs more than the 15 at 11.4"
+    assert rules.epochs == 10, "9.6 interactions a node: as good as the 11.4 that 10 epochs are for"
+    few = SimpleNamespace(train=blocks.train, n_users=blocks.n_users // 10, n_items=blocks.n_items // 10)
+    assert settled(ModelSpec(), few).epochs == 8, "ten times as many interactions a node"
     given = ModelSpec(epochs=3, batch=7, negatives=9, temperature=0.2)
     assert settled(given, blocks) == given
 
@@ -73,9 +77,34 @@ def test_the_rules_settle_what_was_left_to_them_and_nothing_else(blocks):
 def test_the_best_epoch_by_validation_is_kept_not_the_last(blocks, monkeypatch):
     metrics = iter([0.1, 0.3, 0.2, 0.1, 0.1, 0.1])
     monkeypatch.setattr("engine.training.trainer.ModelSteps.metric", lambda _: next(metrics))
-    trained = train(ModelSpec(**{**SMALL, "epochs": 6, "patience": 3}), blocks, quiet)
+    trained = train(ModelSpec(**{**SMALL, "epochs": 6, "patience": 3, "schedule": "constant"}), blocks, quiet)
     assert trained.best_epoch == 2
     assert len(trained.history) == 5, "three epochs without a better one end the training"
+
+
+def test_a_falling_rate_is_followed_to_its_end(blocks, monkeypatch):
+    metrics = iter([0.3, 0.2, 0.2, 0.2, 0.4])
+    monkeypatch.setattr("engine.training.trainer.ModelSteps.metric", lambda _: next(metrics))
+    assert train(ModelSpec(**{**SMALL, "epochs": 5, "patience": 2}), blocks, quiet).best_epoch == 5
+
+
+def test_epochs_are_compared_as_damped_as_the_first_one_asks_for(blocks, monkeypatch):
+    asked, compared = iter([0.5, 0.2]), []
+    monkeypatch.setattr("engine.training.damping.chosen", lambda *_: next(asked))
+    monkeypatch.setattr(
+        "engine.training.trainer.pooled_ndcgs", lambda _, users, items: compared.append(items) or users[:1, 0]
+    )
+    spec = settled(ModelSpec(**SMALL), blocks)
+    encoder = encoders.create(spec, blocks)
+    steps = ModelSteps(spec, blocks, encoder, encoder.start(np.random.default_rng(0)))
+    learned = encoder.plain_pooled(steps.values())[blocks.n_users :]
+    lengths = np.linalg.norm(learned, axis=1)
+    steps.metric(), steps.metric()
+    for items in compared:
+        assert np.allclose(np.linalg.norm(items, axis=1), lengths**0.5, rtol=1e-4)
+    again = ModelSteps(spec, blocks, encoder, encoder.start(np.random.default_rng(0)))
+    again.restore_extra(steps.extra())
+    assert again.share == steps.share == 0.5
 
 
 @pytest.mark.parametrize(("behind", "kept"), [(0.001, 3), (0.1, 2)])
