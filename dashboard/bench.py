@@ -20,13 +20,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from dashboard.bench_actions import TRADEOFFS, visits
 from engine.errors import FewbitsError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 PAINT_MS, ACTION_MS = 1000, 300
-"""The aims: the chart drawn after the address was opened, and anything that a person does on a page."""
-REPEATS = 5
+"""The aims: a page that stands after its address was opened, and anything that a person does on one."""
+REPEATS, OPENED = 5, 3
+"""How often each thing is done, and each page opened, which is slower and varies less."""
 QUIET_MS = 500
 """A page that changed, whose script ended, and that changed nothing more for so long is done."""
 WATCH = """(() => {
@@ -53,7 +55,6 @@ DONE = """quiet => {
       && bench.ran > bench.began && bench.changed > bench.began
       && performance.now() - bench.changed > quiet;
 }"""
-Action = tuple[str, Callable[[Any], None]]
 
 
 def measure(root: Path, say: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
@@ -72,18 +73,21 @@ def measure(root: Path, say: Callable[[str], None] = lambda _: None) -> dict[str
         chrome = driver.chromium.launch(executable_path=browser, args=ARGUMENTS)
         page = chrome.new_context(viewport={"width": 1400, "height": 1000}).new_page()
         page.add_init_script(WATCH)
-        say("opening the page")
-        times = [opened(page, url) for _ in range(REPEATS + 1)]
-        rows.append(row("Trade-offs: the first paint", times[1:], PAINT_MS))
-        for what, act in actions():
-            say(what)
-            rows.append(row(what, [timed(page, act) for _ in range(REPEATS)], ACTION_MS))
+        page.goto(f"{url}/_stcore/health")  # what the browser's own start takes is not the page's
+        cold = opened(page, url, TRADEOFFS)
+        for visit in visits(root):
+            say(visit.name)
+            times = [opened(page, f"{url}/{visit.path}", visit.name) for _ in range(OPENED + 1)]
+            rows.append(row(f"{visit.name}: by a link", times[1:], PAINT_MS))
+            for what, act in visit.actions:
+                say(what)
+                rows.append(row(f"  {what}", [timed(page, act) for _ in range(REPEATS)], ACTION_MS))
         page.goto(url)
         for name in names(page):
             say(name)
-            rows.append(row(f"open {name}", [visited(page, name) for _ in range(3)], ACTION_MS))
+            rows.append(row(f"{name}: from another page", [visited(page, name) for _ in range(OPENED)], ACTION_MS))
         chrome.close()
-    return {"cold_ms": round(times[0]), "repeats": REPEATS, "rows": rows}
+    return {"cold_ms": round(cold), "repeats": REPEATS, "rows": rows}
 
 
 def row(what: str, times: list[float], aim: float) -> dict[str, Any]:
@@ -118,14 +122,15 @@ def serving(root: Path, log: Path) -> Iterator[str]:
             stdout=file, stderr=file, stdin=subprocess.DEVNULL,
         )  # fmt: skip
     try:
-        _wait(f"http://127.0.0.1:{port}/_stcore/health", process, log)
+        wait_for_health(f"http://127.0.0.1:{port}/_stcore/health", process, log)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait(10)
 
 
-def _wait(url: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 30) -> None:
+def wait_for_health(url: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 60) -> None:
+    """Wait until a server answers; FewbitsError with the end of its log where it does not, and it is ended."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:
         try:
@@ -133,15 +138,17 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Path, seconds: float 
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
-    raise FewbitsError(f"the dashboard did not start; it said: {log.read_text('utf-8', 'replace')[-500:].strip()}")
+    process.kill()
+    raise FewbitsError(f"the dashboard did not start; it said: {log.read_text('utf-8', 'replace')[-2000:].strip()}")
 
 
-def opened(page: Any, url: str) -> float:
-    """Return the ms from asking for Trade-offs until the chart's points are drawn."""
+def opened(page: Any, url: str, name: str) -> float:
+    """Return the ms from asking for a page until it stands; of Trade-offs until the chart's points are drawn."""
     page.goto(url, wait_until="commit")
-    page.wait_for_function("bench.painted > 0", timeout=60_000)
+    if name == TRADEOFFS:
+        page.wait_for_function("bench.painted > 0", timeout=60_000)
     page.wait_for_function(DONE, arg=QUIET_MS, polling=50, timeout=60_000)
-    return float(page.evaluate("bench.painted"))
+    return float(page.evaluate("bench.painted" if name == TRADEOFFS else "bench.changed"))
 
 
 def timed(page: Any, act: Callable[[Any], None]) -> float:
@@ -151,64 +158,12 @@ def timed(page: Any, act: Callable[[Any], None]) -> float:
     return float(page.evaluate("Math.max(0, bench.changed - bench.began)"))
 
 
-def actions() -> list[Action]:
-    """Return what is done on Trade-offs; each changes something every time it is repeated."""
-    return [
-        ("change the vertical axis", _alternating("t_y", "NDCG", "Recall")),
-        ("change the horizontal axis", _alternating("t_x", "Latency, median (µs)", "Bytes per item")),
-        ("change k", _alternating("t_k", "50", "20")),
-        ("filter by method", _filtering()),
-        ("toggle the share of float32", lambda page: page.locator(".st-key-t_share label").click()),
-        ("toggle a logarithmic axis", lambda page: page.locator(".st-key-t_log_x label").click()),
-        ("select a point", _pointing()),
-    ]
-
-
-def _alternating(key: str, first: str, second: str) -> Callable[[Any], None]:
-    turn = [first, second]
-
-    def act(page: Any) -> None:
-        _choose(page, key, turn[0])
-        turn.reverse()
-
-    return act
-
-
-def _choose(page: Any, key: str, option: str) -> None:
-    page.locator(f".st-key-{key} input").first.click()
-    page.get_by_role("option", name=option, exact=True).click()
-
-
-def _filtering() -> Callable[[Any], None]:
-    methods = ["float32", "uniform", "sign", "float16"]
-
-    def act(page: Any) -> None:
-        if not page.locator(".st-key-t_quantizer").is_visible():
-            page.locator(".st-key-t_filters summary").click()
-        if methods:
-            _choose(page, "t_quantizer", methods.pop(0))
-        else:
-            page.locator(".st-key-t_quantizer [aria-label='Clear all']").click()
-
-    return act
-
-
-def _pointing() -> Callable[[Any], None]:
-    places = iter(range(0, 1000, 7))
-
-    def act(page: Any) -> None:
-        marks = page.locator(".st-key-t_chart .scatterlayer .points path")
-        marks.nth(next(places) % marks.count()).click(force=True)
-
-    return act
-
-
 def names(page: Any) -> list[str]:
     """Return the pages that the side bar offers, Trade-offs last."""
     page.get_by_test_id("stSidebarNavLink").first.wait_for()
     found = [text.strip() for text in page.get_by_test_id("stSidebarNavLink").all_inner_texts()]
     texts = [text.splitlines()[-1] for text in found]
-    return [*(text for text in texts if text != "Trade-offs"), "Trade-offs"]
+    return [*(text for text in texts if text != TRADEOFFS), TRADEOFFS]
 
 
 def visited(page: Any, name: str) -> float:

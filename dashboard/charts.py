@@ -53,7 +53,7 @@ def tradeoffs(
         become error bars where they are there. `engine.frontier.higher_is_better` tells the direction of each.
     narrow : whether the chart has half of the page's width, so that fewer names fit.
     """
-    traces: list[go.Scatter] = []
+    traces: list[dict[str, Any]] = []
     bars = not crowded(points)
     drawn = thinned(points, x, y, log_x, log_y)
     drawn = drawn.assign(words=[hover(row) for row in records(drawn)])
@@ -63,22 +63,24 @@ def tradeoffs(
         drawn.groupby(["quantizer", "queries", "frontier"]), key=lambda g: (rank(g[0][0]), g[0][1] == "own", g[0][2])
     ):
         traces.append(_markers(group, x, y, str(quantizer), bool(best), bool(best) or bars))
-    figure = go.Figure([*traces, *_legend(points)])
     right, up = higher_is_better(x.column), higher_is_better(y.column)
-    figure.add_annotation(
-        x=1 if right else 0, y=1 if up else 0, xref="paper", yref="paper", text=ARROWS[right, up], showarrow=False,
-        xanchor="right" if right else "left", yanchor="bottom",
-    )  # fmt: skip
-    for reference in references:
-        _reference_line(figure, reference, right, up, log_y if reference.axis == "y" else log_x)
+    better = {
+        "x": 1 if right else 0, "y": 1 if up else 0, "xref": "paper", "yref": "paper", "text": ARROWS[right, up],
+        "showarrow": False, "xanchor": "right" if right else "left", "yanchor": "bottom",
+    }  # fmt: skip
+    named = [_line_name(line, right, up, log_y if line.axis == "y" else log_x) for line in references]
     lines = [line.value for line in references if line.axis == "y"]
-    _label_frontier(
-        figure, points, x, y, log_x, log_y, narrow, lines
-    )  # last: narrow screens hide these, by their number
-    figure.update_xaxes(title=x.title, **(logarithmic(points[x.column] * x.scale) if log_x else {}))
-    figure.update_yaxes(title=y.title, **(logarithmic(points[y.column] * y.scale) if log_y else {}))
-    entries = sum(bool(trace.showlegend is not False) for trace in figure.data)
-    return framed(figure, 520 + 8 * max(0, entries - 6), -0.18)  # a narrow screen has two or three entries in a row
+    named += _frontier_names(points, x, y, log_x, log_y, narrow, lines)  # last: narrow screens hide these, by number
+    legend = _legend(points)
+    figure = go.Figure({  # made at once, of plain values: plotly's own objects, one by one, take four times as long
+        "data": [*traces, *legend],
+        "layout": {
+            "annotations": [better, *named], "shapes": [_line(line) for line in references],
+            "xaxis": {"title": {"text": x.title}, **(logarithmic(points[x.column] * x.scale) if log_x else {})},
+            "yaxis": {"title": {"text": y.title}, **(logarithmic(points[y.column] * y.scale) if log_y else {})},
+        },
+    })  # fmt: skip
+    return framed(figure, 520 + 8 * max(0, len(legend) - 6), -0.18)  # a narrow screen has two or three in a row
 
 
 def crowded(points: pd.DataFrame) -> bool:
@@ -86,17 +88,18 @@ def crowded(points: pd.DataFrame) -> bool:
     return len(points) > CROWDED
 
 
-def _frontier_line(group: pd.DataFrame, x: Axis, y: Axis, dataset: str) -> go.Scatter:
+def _frontier_line(group: pd.DataFrame, x: Axis, y: Axis, dataset: str) -> dict[str, Any]:
     """A step line that bounds what can be had: its corners lie where both metrics are those of the worse neighbour."""
     line = group.sort_values([x.column, y.column])
     shape = "vh" if higher_is_better(x.column) else "hv"
-    return go.Scatter(
-        x=_values(line, x), y=_values(line, y), mode="lines", hoverinfo="skip", showlegend=False,
-        name=f"frontier of {dataset}", line={"color": GREY, "width": 2, "shape": shape}, opacity=0.8,
-    )  # fmt: skip
+    return {
+        "type": "scatter", "x": _values(line, x), "y": _values(line, y), "mode": "lines", "hoverinfo": "skip",
+        "showlegend": False, "name": f"frontier of {dataset}", "opacity": 0.8,
+        "line": {"color": GREY, "width": 2, "shape": shape},
+    }  # fmt: skip
 
 
-def _markers(group: pd.DataFrame, x: Axis, y: Axis, quantizer: str, best: bool, bars: bool) -> go.Scatter:
+def _markers(group: pd.DataFrame, x: Axis, y: Axis, quantizer: str, best: bool, bars: bool) -> dict[str, Any]:
     """The points of one quantizer and query precision that are all on the frontier, or all dominated and faded."""
     color, symbol = style(quantizer)
     if group["queries"].iloc[0] == "own":
@@ -105,13 +108,15 @@ def _markers(group: pd.DataFrame, x: Axis, y: Axis, quantizer: str, best: bool, 
         "color": color, "symbol": symbol, "size": 13 if best else 10,
         "line": {"color": color, "width": 2.2 if symbol.endswith("open") else 0.5},
     }  # fmt: skip
-    return go.Scatter(
-        x=_values(group, x), y=_values(group, y), mode="markers", name=labels.name(quantizer), legendgroup=quantizer,
-        showlegend=False, marker=marker, opacity=1.0 if best else FADED,
-        error_x=_error(group, x, color) if bars else None, error_y=_error(group, y, color) if bars else None,
-        customdata=[[r, int(b)] for r, b in zip(group["run_id"], group["query_bits"], strict=True)],
-        text=group["words"].tolist(), hovertemplate="%{text}<extra></extra>",
-    )  # fmt: skip
+    axes = {"error_x": x, "error_y": y} if bars else {}
+    errors = {name: error for name, axis in axes.items() if (error := _error(group, axis, color))}
+    return {
+        "type": "scatter", "x": _values(group, x), "y": _values(group, y), "mode": "markers",
+        "name": labels.name(quantizer), "legendgroup": quantizer, "showlegend": False, "marker": marker,
+        "opacity": 1.0 if best else FADED, **errors,
+        "customdata": [[r, int(b)] for r, b in zip(group["run_id"], group["query_bits"], strict=True)],
+        "text": group["words"].tolist(), "hovertemplate": "%{text}<extra></extra>",
+    }  # fmt: skip
 
 
 def _values(points: pd.DataFrame, axis: Axis) -> list[float]:
@@ -128,23 +133,26 @@ def _error(group: pd.DataFrame, axis: Axis, color: str) -> dict[str, Any] | None
     return {**bars, "color": color, "thickness": 1.2, "width": 3}
 
 
-def _reference_line(figure: go.Figure, line: Reference, right: bool, up: bool, log: bool) -> None:
-    """A dotted line, named at its worse end, on its worse side: few points reach it, and their names are beyond."""
-    look = {"color": GREY, "dash": "dot", "width": 1.5}
-    place: dict[str, Any] = {
-        "xanchor": "right" if right else "left", "yanchor": "top" if up else "bottom", "xshift": -4 if right else 4,
+def _line(line: Reference) -> dict[str, Any]:
+    """Return a dotted line across the whole chart."""
+    other = {"x": "y", "y": "x"}[line.axis]
+    ends = {f"{line.axis}0": line.value, f"{line.axis}1": line.value, f"{other}0": 0, f"{other}1": 1}
+    refs = {f"{line.axis}ref": line.axis, f"{other}ref": f"{other} domain"}
+    return {"type": "line", **ends, **refs, "line": {"color": GREY, "dash": "dot", "width": 1.5}}
+
+
+def _line_name(line: Reference, right: bool, up: bool, log: bool) -> dict[str, Any]:
+    """Return a line's name at its worse end, on its worse side: few points reach it, and their names are beyond."""
+    words: dict[str, Any] = {
+        "text": line.text, "showarrow": False, "xanchor": "right" if right else "left", "xshift": -4 if right else 4,
     }  # fmt: skip
+    at = _at(line.value, log)
     if line.axis == "y":
-        figure.add_hline(line.value, line=look)
-        place |= {"x": 1 if right else 0, "xref": "paper", "y": _at(line.value, log)}
-    else:
-        figure.add_vline(line.value, line=look)
-        place |= {"x": _at(line.value, log), "y": 0 if up else 1, "yref": "paper", "yanchor": "bottom" if up else "top"}
-    figure.add_annotation(text=line.text, showarrow=False, **place)
+        return {**words, "x": 1 if right else 0, "xref": "paper", "y": at, "yanchor": "top" if up else "bottom"}
+    return {**words, "x": at, "y": 0 if up else 1, "yref": "paper", "yanchor": "bottom" if up else "top"}
 
 
-def _label_frontier(
-    figure: go.Figure,
+def _frontier_names(
     points: pd.DataFrame,
     x: Axis,
     y: Axis,
@@ -152,15 +160,16 @@ def _label_frontier(
     log_y: bool,
     narrow: bool,
     lines: Sequence[float],
-) -> None:
-    """Name the frontier's points on the side where no point can be: beyond the frontier.
+) -> list[dict[str, Any]]:
+    """Return the names of the frontier's points, on the side where no point can be: beyond the frontier.
 
     A name that would cover that of a better point, or of a line (at ``lines`` of the vertical axis), is left out.
     """
     right, up = higher_is_better(x.column), higher_is_better(y.column)
     best = points[points["frontier"]].drop_duplicates([x.column, y.column]).sort_values(y.column, ascending=not up)
     if len(best) > LABELLED:
-        return
+        return []
+    names: list[dict[str, Any]] = []
     across = [_at(v * x.scale, log_x) for v in (points[x.column].min(), points[x.column].max())]
     upward = [_at(v * y.scale, log_y) for v in (points[y.column].min(), points[y.column].max())]
     placed: list[tuple[float, float]] = []
@@ -177,10 +186,11 @@ def _label_frontier(
         if _share(at - across[right], across) < 2 * wide and any(NEAR[1] / 2 < gap < 2.5 * NEAR[1] for gap in below):
             continue
         placed.append((at, height))
-        figure.add_annotation(
-            x=at, y=height, text=text, showarrow=False, xanchor="left" if right else "right",
-            yanchor="bottom" if up else "top", xshift=6 if right else -6, yshift=5 if up else -5,
-        )  # fmt: skip
+        names.append({
+            "x": at, "y": height, "text": text, "showarrow": False, "xanchor": "left" if right else "right",
+            "yanchor": "bottom" if up else "top", "xshift": 6 if right else -6, "yshift": 5 if up else -5,
+        })  # fmt: skip
+    return names
 
 
 def _share(distance: float, values: Sequence[float]) -> float:
@@ -193,7 +203,7 @@ def _at(value: float, logarithm: bool) -> float:
     return math.log10(value) if logarithm and value > 0 else value
 
 
-def _legend(points: pd.DataFrame) -> list[go.Scatter]:
+def _legend(points: pd.DataFrame) -> list[dict[str, Any]]:
     """Return one entry a quantizer (a click hides its points) and what filled and open markers mean."""
     entries = []
     for quantizer in sorted(points["quantizer"].unique(), key=rank):
@@ -205,6 +215,9 @@ def _legend(points: pd.DataFrame) -> list[go.Scatter]:
     return entries
 
 
-def _entry(name: str, color: str, symbol: str, group: str) -> go.Scatter:
+def _entry(name: str, color: str, symbol: str, group: str) -> dict[str, Any]:
     marker = {"color": color, "symbol": symbol, "size": 11, "line": {"width": 2.2 if symbol.endswith("open") else 0}}
-    return go.Scatter(x=[None], y=[None], mode="markers", name=name, marker=marker, legendgroup=group, hoverinfo="skip")
+    return {
+        "type": "scatter", "x": [None], "y": [None], "mode": "markers", "name": name, "marker": marker,
+        "legendgroup": group, "hoverinfo": "skip",
+    }  # fmt: skip

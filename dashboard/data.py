@@ -166,15 +166,15 @@ def checkpoint_meta(key: str | None) -> dict[str, Any]:
 
 def latency_samples(run_id: str) -> pd.DataFrame:
     """Return the raw latency samples of a run (query_bits, threads, batch, microseconds); empty where none are."""
-    return _parquet(str(folder(run_id).file("latency.parquet")), snapshot())
+    return _parquet(str(folder(run_id).file("latency.parquet")), snapshot()).copy(deep=False)
 
 
 def user_metrics(run_id: str) -> pd.DataFrame:
     """Return one row per (user with test items, query bits): user, query_bits, n_test, recall@k, ndcg@k, overlap@k."""
-    return _parquet(str(folder(run_id).file("users.parquet")), snapshot())
+    return _parquet(str(folder(run_id).file("users.parquet")), snapshot()).copy(deep=False)
 
 
-@st.cache_data(show_spinner=False, max_entries=16)
+@st.cache_resource(show_spinner=False, max_entries=16)
 def _parquet(path: str, name: str | None) -> pd.DataFrame:
     return pq.read_table(path).to_pandas() if Path(path).exists() else pd.DataFrame()
 

@@ -1,9 +1,14 @@
-"""The catalog's points as pages use them, prepared once for each snapshot."""
+"""The catalog as pages use it, prepared once for each snapshot: points, runs' names, models that were trained."""
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, frontiers
+from dashboard import data, frontiers, labels
+from engine import sweep
+from engine.spec import RunSpec
+
+NAMING = ["run_id", "dataset", "quantizer", "bits", "options", "encoder", "dim", "layers", "loss", "seed"]
+"""What a run's name is made of (all columns of thousands of runs would take ten times as long to go through)."""
 
 
 def described() -> pd.DataFrame:
@@ -16,3 +21,29 @@ def described() -> pd.DataFrame:
 def _described(folder: str, name: str) -> pd.DataFrame:
     points = data.points()
     return frontiers.described(points, data.runs(), data.defaults()) if len(points) else points
+
+
+def names() -> dict[str, str]:
+    """Return how each run is called, the newest first. Not to be changed: it is shared."""
+    name = data.snapshot()
+    return {} if name is None else _names(str(data.root()), name)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _names(folder: str, name: str) -> dict[str, str]:
+    defaults = data.defaults()
+    rows = data.runs()[NAMING].to_dict("records")
+    return {row["run_id"]: labels.run(row, defaults) for row in rows}
+
+
+def trained() -> frozenset[str]:
+    """Return the keys (`engine.sweep.model_key`) of the models under finished runs."""
+    name = data.snapshot()
+    return frozenset() if name is None else _trained(str(data.root()), name)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _trained(folder: str, name: str) -> frozenset[str]:
+    known = data.runs()
+    specs = known.loc[known["state"] == "done", "spec"]
+    return frozenset(sweep.model_key(RunSpec.model_validate_json(text)) for text in specs)

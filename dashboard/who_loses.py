@@ -5,6 +5,7 @@ therefore counted by how popular they are, and users by how much is known of the
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,10 @@ ACTIVITY = ("light", "middle", "heavy")
 POPULARITY = ("head", "middle", "tail")
 CHUNK = 1 << 12
 """Held-out items looked up at a time: their lists, 50 × 4 bytes each, stay in the cache (2.6 times faster than 2¹⁶)."""
+BLOCK = 32
+"""Resamples summed at once: six points (57 columns, 30,000 users) take 0.35 s of a core instead of 0.95."""
+
+ROUNDING = 1e-12
 
 
 def activity_groups(lengths: np.ndarray) -> np.ndarray:
@@ -92,7 +97,8 @@ def columns(gained: np.ndarray, possible: np.ndarray) -> np.ndarray:
 
 def resampled(values: np.ndarray, seed: int = 0) -> np.ndarray:
     """Return the means of the columns [users, m], and below them those of 1000 resamples of the users: [1001, m]."""
-    return np.concatenate([values.mean(0)[None], bootstrap_means(np.asfortranarray(values), seed)])
+    means = bootstrap_means(np.asfortranarray(values), seed, block=BLOCK)
+    return np.concatenate([values.mean(0)[None], means])
 
 
 def shares(means: np.ndarray, users: int) -> pd.DataFrame:
@@ -113,6 +119,7 @@ def shares(means: np.ndarray, users: int) -> pd.DataFrame:
         share = means[:, groups:].reshape(len(means), -1, groups) / means[:, None, :groups]
         change = share / share[:, :1] - 1
     change[~np.isfinite(change)] = np.nan
+    change[np.abs(change) < ROUNDING] = 0.0  # equal columns can differ in the last bits of their sums
     low, high = np.percentile(share[1:], [2.5, 97.5], axis=0)
     least, most = np.percentile(change[1:], [2.5, 97.5], axis=0)
     rows = [
@@ -162,42 +169,53 @@ def figure(
     """
     shown = sorted(table["group"].unique())
     columns = ("change", "change_low", "change_high") if relative else ("share", "low", "high")
-    chart = go.Figure()
+    traces: list[dict[str, Any]] = []
     for number, row in enumerate(points.to_dict("records")):
         own = table[(table["point"] == number) & table[columns[0]].notna()].sort_values("group")
         if own.empty or (relative and number == 0):
             continue
         x = own["group"].map(shown.index) + (number - (len(points) - 1) / 2) * 0.8 / len(points)
         values = own[list(columns)] * (100 if relative else 1)
-        _marks(chart, x, values, row, [names[g] for g in own["group"]], relative)
-    if relative:
-        chart.add_hline(0, line={"color": GREY, "dash": "dot", "width": 1.5})
-    chart.update_layout(showlegend=False)
-    chart.update_xaxes(
-        tickvals=list(range(len(shown))), ticktext=[names[g] for g in shown], range=[-0.5, len(shown) - 0.5],
-        showgrid=False, zeroline=False,
-    )  # fmt: skip
-    chart.update_yaxes(title=title, rangemode="normal" if relative else "tozero", ticksuffix=" %" if relative else "")
+        traces += _marks(x, values, row, [names[g] for g in own["group"]], relative)
+    zero = {"type": "line", "x0": 0, "x1": 1, "xref": "x domain", "y0": 0, "y1": 0, "yref": "y"}
+    chart = go.Figure({  # made at once, of plain values: plotly's own objects, one by one, take five times as long
+        "data": traces,
+        "layout": {
+            "showlegend": False,
+            "shapes": [{**zero, "line": {"color": GREY, "dash": "dot", "width": 1.5}}] if relative else [],
+            "xaxis": {
+                "tickvals": list(range(len(shown))), "ticktext": [names[g] for g in shown],
+                "range": [-0.5, len(shown) - 0.5], "showgrid": False, "zeroline": False,
+            },
+            "yaxis": {
+                "title": {"text": title}, "rangemode": "normal" if relative else "tozero",
+                "ticksuffix": " %" if relative else "",
+            },
+        },
+    })  # fmt: skip
     return framed(chart, 300)
 
 
 def _marks(
-    chart: go.Figure, x: pd.Series, values: pd.DataFrame, row: dict[str, object], groups: list[str], below: bool
-) -> None:
-    """Add a point's marks with their intervals, and its letter above each, or below so that the line at 0 is free."""
+    x: pd.Series, values: pd.DataFrame, row: dict[str, object], groups: list[str], below: bool
+) -> list[dict[str, Any]]:
+    """Return a point's marks with intervals, and its letter above each, or below so that the line at 0 is free."""
     value, low, high = (values[column] for column in values)
     color, symbol = style(str(row["quantizer"]))
     if row["query_bits"] != FLOAT_BITS:
         symbol = f"{symbol.removesuffix('-open')}-open"
     bars = {"type": "data", "symmetric": False, "array": high - value, "arrayminus": value - low}
-    chart.add_scatter(
-        x=x, y=value, mode="markers", name=str(row["letter"]), error_y={**bars, "color": color, "thickness": 1.5},
-        marker={"color": color, "symbol": symbol, "size": 10, "line": {"color": color, "width": 2}},
-        customdata=[[group, a, b] for group, a, b in zip(groups, low, high, strict=True)],
-        hovertemplate="%{fullData.name}, %{customdata[0]}: %{y:.4g} (%{customdata[1]:.4g} to %{customdata[2]:.4g})"
+    marks = {
+        "type": "scatter", "x": x, "y": value, "mode": "markers", "name": str(row["letter"]),
+        "error_y": {**bars, "color": color, "thickness": 1.5},
+        "marker": {"color": color, "symbol": symbol, "size": 10, "line": {"color": color, "width": 2}},
+        "customdata": [[group, a, b] for group, a, b in zip(groups, low, high, strict=True)],
+        "hovertemplate": "%{fullData.name}, %{customdata[0]}: %{y:.4g} (%{customdata[1]:.4g} to %{customdata[2]:.4g})"
         "<extra></extra>",
-    )  # fmt: skip
-    chart.add_scatter(
-        x=x, y=(low if below else high).fillna(value), mode="text", text=[row["letter"]] * len(values),
-        textposition="bottom center" if below else "top center", hoverinfo="skip",
-    )  # fmt: skip
+    }  # fmt: skip
+    letters = {
+        "type": "scatter", "x": x, "y": (low if below else high).fillna(value), "mode": "text",
+        "text": [row["letter"]] * len(values), "textposition": "bottom center" if below else "top center",
+        "hoverinfo": "skip",
+    }  # fmt: skip
+    return [marks, letters]

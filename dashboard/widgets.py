@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import commands, data, labels
+from dashboard import commands, data, labels, results
 from engine.errors import FewbitsError
 
 MARKDOWN = re.compile(r"([\\*_\[\]<>$#~|!:])")
@@ -146,11 +146,10 @@ def ask(command: str, run_ids: list[str]) -> None:
 
 def run_picker(label: str, runs: pd.DataFrame, key: str, help: str | None = None) -> str | None:
     """Offer runs to choose from, bound to ``?run_id=`` in the address; return the chosen id, None for none."""
-    ids = list(runs["run_id"])
-    defaults = data.defaults()
-    words = {row["run_id"]: labels.run(row, defaults) for row in runs.to_dict("records")}
+    ids = runs["run_id"].tolist()
+    words = results.names()
     asked = st.query_params.get("run_id")
-    st.session_state[key] = asked if asked in words else None
+    st.session_state[key] = asked if asked in set(ids) else None
 
     def remember() -> None:
         if st.session_state[key]:

@@ -50,18 +50,26 @@ def on_frontier(points: pd.DataFrame, x: str, y: str) -> pd.Series:
     return pd.Series(best, index=points.index, name="frontier")
 
 
-def bootstrap_means(values: np.ndarray, seed: int = 0, resamples: int = 1000) -> np.ndarray:
+def bootstrap_means(values: np.ndarray, seed: int = 0, resamples: int = 1000, block: int = 1) -> np.ndarray:
     """Return the means of bootstrap resamples of the rows of ``values`` [n, m]: float64 [resamples, m].
 
     Each resample draws n rows with replacement; all m columns share the draw, so differences of columns are paired.
+
+    Parameters
+    ----------
+    block : resamples that are multiplied with the values at once. The draws are the same; sums are taken in another
+        order, so that the last bits differ (1e-15 of a mean). With dozens of columns 32 take a third of the time.
     """
     n = len(values)
     rng = np.random.default_rng(seed)
     means = np.empty((resamples, values.shape[1]))
-    for r in range(resamples):
-        counts = np.bincount(rng.integers(0, n, n, dtype=np.int32), minlength=n)
-        means[r] = counts @ values / n
-    return means
+    counts = np.empty((block, n))  # how often each row was drawn
+    for first in range(0, resamples, block):
+        size = min(block, resamples - first)
+        for r in range(size):
+            counts[r] = np.bincount(rng.integers(0, n, n, dtype=np.int32), minlength=n)
+        means[first : first + size] = counts[:size] @ values
+    return means / n
 
 
 def interval(values: np.ndarray, seed: int = 0, resamples: int = 1000) -> tuple[np.ndarray, np.ndarray]:

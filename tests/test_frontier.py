@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import FewbitsError
-from engine.frontier import interval, on_frontier, paired_difference
+from engine.frontier import bootstrap_means, interval, on_frontier, paired_difference
 
 
 def brute_force(points: pd.DataFrame, x: str, y: str) -> list[bool]:
@@ -60,3 +60,11 @@ def test_a_paired_difference_is_surer_than_two_intervals():
 def test_paired_users_must_be_the_same():
     with pytest.raises(FewbitsError, match="same users"):
         paired_difference(np.zeros(3), np.zeros(4))
+
+
+@pytest.mark.parametrize("block", (1, 32))
+def test_resamples_share_the_draw_of_rows_however_many_are_summed_at_once(block):
+    values = np.random.default_rng(3).normal(size=(200, 5))
+    rng = np.random.default_rng(7)
+    expected = [values[rng.integers(0, 200, 200, dtype=np.int32)].mean(0) for _ in range(70)]  # 70: no multiple of 32
+    np.testing.assert_allclose(bootstrap_means(values, 7, 70, block), expected, rtol=0, atol=1e-12)

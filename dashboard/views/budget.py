@@ -150,7 +150,8 @@ def _try(found: Decision, dataset: str) -> None:
     if not methods:
         return
     model = data.spec_of(data.run(run_id)).model
-    made = plan.make(methods, [dataset], [m["name"] for m in methods], [], [model], ["float32", "own"], {})
+    names = [m["name"] for m in methods]
+    made = plan.make(methods, [dataset], names, [], [model], ["float32", "own"], {}, chosen=False)
     new = made.new
     if not new:
         words = (

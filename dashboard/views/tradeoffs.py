@@ -3,7 +3,18 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, downloads, first_steps, frontiers, labels, results, size_parts, sizes
+from dashboard import (
+    data,
+    downloads,
+    first_steps,
+    frontiers,
+    labels,
+    results,
+    shipped,
+    shipped_parts,
+    size_parts,
+    sizes,
+)
 from dashboard.chart_style import SELECTABLE
 from dashboard.charts import crowded
 from dashboard.drawings import Drawing, Drawings, drawings
@@ -18,11 +29,13 @@ def render() -> None:
     points = data.points()
     if points.empty:
         first_steps.show()
+    table = shipped_parts.choose(results.described())
+    if table.empty:
         return
+    measured, points = points, shipped_parts.rows(points, table)
     scaled = data.scaled_points()
-    table = results.described()
     view = choose_view(table, scaled)
-    watch(data.snapshot(), len(points) + len(scaled))
+    watch(data.snapshot(), len(measured) + len(scaled))
     own = table
     for column in view.qualities if view.share else []:
         own = frontiers.share_of_float(own, column)
@@ -31,13 +44,14 @@ def render() -> None:
     chosen, hardware, log_x, log_y = choose_filters(here, timed if view.timed else None)
     shown = frontiers.filtered(sized, view.datasets, hardware, chosen)
     if view.items is not None:
-        wanted = frontiers.filtered(own, view.datasets, None, chosen)
+        wanted = frontiers.filtered(own[own["source"] == "own"], view.datasets, None, chosen)
         size_parts.missing(sizes.lacking(wanted, scaled, view.items), shown["run_id"].nunique(), view.items)
         points = sizes.at(points, scaled, view.items)
     if view.x.column == view.y.column:
         st.info("Both axes show the same metric: choose another for one of them.", icon=":material/info:")
         return
-    drawn = drawings(str(data.root()), data.snapshot(), view, hardware, chosen, log_x, log_y, shown, table)
+    name = f"{data.snapshot()} {shipped.version()} {len(table)}"
+    drawn = drawings(str(data.root()), name, view, hardware, chosen, log_x, log_y, shown, table)
     judged = drawn.judged
     if judged.empty:
         _nothing(shown, view)
@@ -46,7 +60,7 @@ def render() -> None:
     place = st.container()
     selected += beneath(shown, judged, points, view)
     with place:
-        actions(list(dict.fromkeys(selected)), points)
+        actions(shipped_parts.openable(list(dict.fromkeys(selected)), measured), points)
 
 
 def _nothing(shown: pd.DataFrame, view: View) -> None:
@@ -107,7 +121,8 @@ def _words(judged: pd.DataFrame, view: View) -> list[str]:
         words.append(f"Bars are 95 % bootstrap intervals over users{whose}.")
     if view.timed:
         machines = frontiers.distinct(judged, "hardware")
-        words.append(f"Measured on {plain(machines[0])}." if len(machines) == 1 else "Each machine has its own chart.")
+        where = f"Measured on {plain(machines[0])}.".replace(f"Measured on {shipped.MARK}", "Reference, measured on ")
+        words.append(where if len(machines) == 1 else "Each machine has its own chart.")
     if view.items is not None:
         kept = " and ".join(map(labels.axis_title, view.qualities)).lower() or "quality"
         words.append(

@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 WITH_LISTS = 8
 """Runs that also get the lists of single users: the pages about users open the first of them."""
 _COLUMNS: list[Column] = [
-    ("", -34, lambda row: row["what"]),
+    ("", -36, lambda row: row["what"]),
     ("ms", 6, lambda row: f"{row['ms']:,}"),
     ("fastest", 8, lambda row: f"{row['low_ms']:,}"),
     ("slowest", 8, lambda row: f"{row['high_ms']:,}"),

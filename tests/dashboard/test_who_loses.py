@@ -65,6 +65,16 @@ def test_equal_lists_lose_nowhere():
     assert (table["change"] == 0).all() and who_loses.verdict(table, 1, GROUPS).startswith("no group loses")
 
 
+def test_points_with_equal_lists_are_told_as_equal_however_their_sums_were_rounded():
+    rng = np.random.default_rng(1)
+    gained = np.repeat(rng.random((500, 1, 3)), 6, axis=1)  # six points: columns that a matrix product sums in two ways
+    table = shares(gained, np.ones((500, 3)))
+    assert (table[["change", "change_low", "change_high"]] == 0).all(axis=None)
+    nudged = who_loses.resampled(who_loses.columns(gained, np.ones((500, 3))))
+    nudged[:, 6:] *= 1 - 1e-15
+    assert who_loses.verdict(who_loses.shares(nudged, 500), 5, GROUPS).startswith("no group loses")
+
+
 def test_where_the_base_may_find_nothing_no_change_is_made_up():
     found_by_one = np.array([[[1.0, 0, 0], [1, 0, 0]], *[[[0.0, 0, 0], [1, 0, 0]]] * 8])
     table = shares(found_by_one, np.ones((9, 3)) * [1, 0, 0])  # in a third of the resamples the base finds nothing
