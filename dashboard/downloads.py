@@ -67,8 +67,8 @@ def _pictures() -> Callable[..., Any]:
 
 HTML = """
 <div class="pictures" role="group" aria-label="Download the chart as a picture">
-  <button type="button" data-format="png" title="Download the chart as PNG">Chart as PNG</button>
-  <button type="button" data-format="svg" title="Download the chart as SVG">SVG</button>
+  <button type="button" data-format="png" disabled title="Download the chart as PNG">Chart as PNG</button>
+  <button type="button" data-format="svg" disabled title="Download the chart as SVG">SVG</button>
   <span role="status"></span>
   <a hidden></a>
 </div>
@@ -80,7 +80,8 @@ button {
   background: var(--st-background-color); border: 1px solid var(--st-border-color);
   border-radius: var(--st-button-radius);
 }
-button:hover, button:focus-visible { color: var(--st-primary-color); border-color: var(--st-primary-color); }
+button:disabled { opacity: 0.5; cursor: default; }
+button:enabled:hover, button:focus-visible { color: var(--st-primary-color); border-color: var(--st-primary-color); }
 button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 1px; }
 span { font-size: 0.875rem; }
 span:empty { display: none; }
@@ -118,6 +119,7 @@ export default function ({ parentElement, data }) {
   };
   for (const button of parentElement.querySelectorAll("button")) {
     button.onclick = () => save(button.dataset.format);
+    button.disabled = false; // before this line a press would be lost
   }
 }
 """

@@ -19,6 +19,7 @@ def test_a_chart_is_saved_as_png_svg_and_html(filled: Server, page: Any, tmp_pat
     page.goto(filled.url)
     page.locator(".st-key-t_chart .js-plotly-plot .point").first.wait_for()
     page.get_by_role("button", name="Save this chart").click()
+    page.get_by_role("button", name="SVG", exact=True).click(trial=True)  # waits until a press would be heard
     page.get_by_role("button", name="SVG", exact=True).focus()
     page.keyboard.press("Shift+Tab")
     with page.expect_download() as download:
