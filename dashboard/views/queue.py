@@ -9,6 +9,9 @@ from dashboard import commands, data, labels, refused, size_parts
 from dashboard.widgets import NEW_RUN_PAGE, ask_button, guarded, progress_card, run_link, run_name, state_badge, why
 
 RECENT, WAITING_SHOWN, BROKEN_SHOWN = 10, 50, 30
+TO_CONFIRM = "queue_to_confirm"
+"""Runs to ask about. The page asks, not its body: where a press and a refresh fall together, streamlit skips what lies
+within the part that is refreshed, and the dialog would stay open."""
 
 
 def render() -> None:
@@ -18,6 +21,8 @@ def render() -> None:
         st.toast(f"{submitted} run{'s' if submitted != 1 else ''} submitted.", icon=":material/send:")
     active = data.live_runs()["state"].isin(data.WAITING).any() or bool(commands.asked_for())
     st.fragment(guarded(body), run_every=1 if active else 3)()
+    if run_ids := st.session_state.pop(TO_CONFIRM, None):
+        confirm(run_ids)
 
 
 def body() -> None:
@@ -63,7 +68,8 @@ def _waiting(runs: pd.DataFrame, unseen: list[str], asked: dict[str, str]) -> No
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         st.subheader(f"Waiting ({total})", anchor=False)
         if total > 1 and st.button("Cancel all waiting", icon=":material/clear_all:", key="cancel_all"):
-            confirm([*runs["run_id"], *unseen])
+            st.session_state[TO_CONFIRM] = [*runs["run_id"], *unseen]
+            st.rerun()
     if not total:
         st.caption("Nothing is waiting.")
     for row in runs.head(WAITING_SHOWN).to_dict("records"):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from engine.store import catalog
-from tests.browser.conftest import Server
+from tests.browser.conftest import TIMEOUT_MS, Server
 
 
 def test_runs_are_submitted_cancelled_and_tried_again(server: Server, page: Any, picture: Any) -> None:
@@ -15,13 +15,23 @@ def test_runs_are_submitted_cancelled_and_tried_again(server: Server, page: Any,
     picture("watched")
     page.get_by_role("button", name="Cancel all waiting").click()
     page.get_by_role("button", name="Cancel 5 runs").click()
+    page.get_by_role("dialog").wait_for(state="detached")
     page.get_by_role("heading", name="Waiting (0)").wait_for()
-    page.get_by_role("button", name="Cancel", exact=True).click()
+    cancel_what_runs(page)
     page.get_by_role("heading", name="cancelled (6)").wait_for()
     assert set(catalog.runs(server.root)["state"]) == {"cancelled"}
     picture("cancelled")
     page.get_by_role("button", name="Try again", exact=True).first.click()
     page.get_by_role("heading", name="cancelled (5)").wait_for()
     page.get_by_role("heading", name="Running (1)").wait_for()
-    page.get_by_role("button", name="Cancel", exact=True).click()
+    cancel_what_runs(page)
     page.get_by_role("heading", name="cancelled (6)").wait_for()
+
+
+def cancel_what_runs(page: Any) -> None:
+    """Press the one *Cancel* there is, when those of runs that waited before have left the page: they go last."""
+    from playwright.sync_api import expect
+
+    cancel = page.get_by_role("button", name="Cancel", exact=True)
+    expect(cancel).to_have_count(1, timeout=TIMEOUT_MS)
+    cancel.click()
