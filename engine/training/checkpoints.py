@@ -24,7 +24,7 @@ from engine.training.loop import Report, Trained
 from engine.training.rules import settled
 from engine.training.trainer import train
 
-TRAINER = 4
+TRAINER = 5
 """Raise it whenever the same specification would train to other embeddings: old checkpoints are then not taken for
 new.
 """

@@ -59,12 +59,14 @@ def train(
 
 
 def _last_unless_worse(steps: "ModelSteps", trained: Trained) -> Trained:
-    """Return the last epoch where validation can't tell it from the best (one standard error), else the best.
+    """Return the last epoch where validation can't tell it from the best (two standard errors), else the best.
 
-    The learning rate has fallen to 0 by then: of two that look alike the last has the less noise.
+    The learning rate has fallen to 0 by then: of two that look alike the last has the less noise. Two, as the best is
+    the luckiest of all: on Gowalla, seed 0, the fifth of ten was ahead by 0.0007, 1.1 standard errors, and coded with
+    one or two bits it was behind.
     """
     behind = steps.validated(trained.arrays) - steps.validated(steps.values())
-    if behind.mean() > behind.std() / np.sqrt(max(len(behind), 1)):
+    if behind.mean() > 2 * behind.std() / np.sqrt(max(len(behind), 1)):
         return trained
     return replace(trained, arrays=steps.arrays(), best_epoch=len(trained.history))
 

@@ -107,7 +107,7 @@ def test_epochs_are_compared_as_damped_as_the_first_one_asks_for(blocks, monkeyp
     assert again.share == steps.share == 0.5
 
 
-@pytest.mark.parametrize(("behind", "kept"), [(0.001, 3), (0.1, 2)])
+@pytest.mark.parametrize(("behind", "kept"), [(0.001, 3), (0.0075, 3), (0.1, 2)])
 def test_the_last_epoch_of_the_cosine_is_kept_where_validation_cannot_tell_it_from_the_best(
     blocks, monkeypatch, behind, kept
 ):
