@@ -2,8 +2,10 @@
 
 import json
 import shlex
+from collections.abc import Callable
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from dashboard import commands, data, labels, refused, run_parts, shipped, size_parts, take_home
@@ -119,24 +121,35 @@ def _done(row: dict[str, Any]) -> None:
         st.page_link(TRADEOFFS_PAGE, label="Compare with other runs", icon=":material/show_chart:")
     for note in manifest.get("notes", []):
         st.info(plain(note), icon=":material/info:")
-    quality, speed, training, origin, log = st.tabs(
-        ["Quality", "Speed and memory", "Training", "Data, machine, files", "Log"], key="run_tabs"
-    )
-    with quality, boundary():
-        run_parts.quality(rows)
-    with speed, boundary():
-        run_parts.speed(row["run_id"], rows)
-        size_parts.of_run(row)
-    with training, boundary():
-        tuning = manifest.get("tuning") or {}
-        tuning = {**data.checkpoint_meta(tuning.get("key")), **tuning}
-        run_parts.training(data.checkpoint_meta(row["checkpoint"]), manifest.get("timings", {}), tuning)
-    with origin, boundary():
-        run_parts.origin(manifest)
-    with log:
-        st.code(data.folder(row["run_id"]).log_tail(400) or "The log is empty.", language=None, height=400)
+    parts: dict[str, Callable[[], None]] = {
+        "Quality": lambda: run_parts.quality(rows),
+        "Speed and memory": lambda: _speed(row, rows),
+        "Training": lambda: _training(row, manifest),
+        "Data, machine, files": lambda: run_parts.origin(manifest),
+        "Log": lambda: _log(row["run_id"]),
+    }
+    tabs = st.tabs(list(parts), key="part", bind="query-params")
+    for tab, draw in zip(tabs, parts.values(), strict=True):
+        if tab.open:  # charts that nobody looks at take as long as the others
+            with tab, boundary():
+                draw()
     take_home.section(row, rows, manifest)
     _reproduce(row)
+
+
+def _speed(row: dict[str, Any], rows: pd.DataFrame) -> None:
+    run_parts.speed(row["run_id"], rows)
+    size_parts.of_run(row)
+
+
+def _training(row: dict[str, Any], manifest: dict[str, Any]) -> None:
+    tuning = manifest.get("tuning") or {}
+    tuning = {**data.checkpoint_meta(tuning.get("key")), **tuning}
+    run_parts.training(data.checkpoint_meta(row["checkpoint"]), manifest.get("timings", {}), tuning)
+
+
+def _log(run_id: str) -> None:
+    st.code(data.folder(run_id).log_tail(400) or "The log is empty.", language=None, height=400)
 
 
 def _reproduce(row: dict[str, Any]) -> None:

@@ -70,7 +70,7 @@ def test_times_of_two_machines_at_a_size_are_never_on_one_chart(show, runs, root
 
 def test_the_run_page_shows_its_sizes_and_asks_for_another(show, runs, root):
     make_runs.scaled(root, runs[3:4])
-    app = show("run", run_id=runs[3])
+    app = show("run", run_id=runs[3], part="Speed and memory")
     table = next(d.value for d in app.dataframe if "Items" in d.value)
     assert set(table["Items"]) == {"1,000,000"} and len(table) == 2
     app.selectbox(key="r_size").set_value(10_000_000).run()
@@ -106,6 +106,6 @@ def test_times_in_doubt_are_told_in_words(show, runs, root):
         if row["metric"] == "calibration_drift":
             row["value"] = 34.2
     write_json(path, manifest)
-    assert not show("run", run_id=runs[0]).warning
+    assert not show("run", run_id=runs[0], part="Speed and memory").warning
     make_runs.publish(root)
-    assert "up to 34 % slower" in show("run", run_id=runs[3]).warning[0].value
+    assert "up to 34 % slower" in show("run", run_id=runs[3], part="Speed and memory").warning[0].value

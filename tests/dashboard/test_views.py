@@ -119,12 +119,18 @@ def test_a_run_shows_its_measurements_and_the_command_that_means_it(show, runs):
     }  # fmt: skip
     assert given["query_bits"] == "32,4" and given["options"] == ("scale=row",)
     assert all(given[name] == getattr(spec.model, name) for name in type(spec.model).model_fields)
-    assert {m.label for m in app.metric} >= {"Recall@20", "Latency, median", "Bytes per item", "Latency p99"}
+    assert {m.label for m in app.metric} >= {"Recall@20", "Latency, median", "Bytes per item"}
+
+
+def test_only_the_open_part_of_a_run_is_drawn_and_the_address_says_which(show, runs):
+    assert "Latency p99" not in {m.label for m in show("run", run_id=runs[3]).metric}
+    assert "Latency p99" in {m.label for m in show("run", run_id=runs[3], part="Speed and memory").metric}
+    assert not show("run", run_id=runs[3], part="nonsense").exception
 
 
 def test_a_tuned_run_shows_both_curves(show, root):
     (run_id,) = make_runs.make_runs(root, 1, formats=[("hqgnn", 4, {"scale": "row"}, 0.99)])
-    app = show("run", run_id=run_id)
+    app = show("run", run_id=run_id, part="Training")
     assert not app.error and "**The quantizer**" in texts(app) and "**The float32 model**" in texts(app)
     assert "Tuning" in set(pd.concat([t.value for t in app.table]).index)
 
