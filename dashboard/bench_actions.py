@@ -14,6 +14,8 @@ from engine.store import catalog
 
 Act = Callable[[Any], None]
 TRADEOFFS = "Trade-offs"
+TRIES, OPENS_MS = 10, 500
+"""How often a list is opened, which closes when its field is drawn anew, and how long that may take."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ def visits(root: Path) -> list[Visit]:
     kept = [i for i in dict.fromkeys(points["run_id"]) if (root / str(i) / "users.parquet").exists()][: compare.MOST]
     if not kept:
         raise FewbitsError(f"no run in {root} kept the metrics of single users: Compare and Users have nothing to show")
+    coded = min(kept, key=lambda i: int(points.loc[points["run_id"] == i, "bits"].min()))  # of float32 nobody loses
     six = compare.written([(str(i), int(points.loc[points["run_id"] == i, "query_bits"].min())) for i in kept])
     return [
         Visit(TRADEOFFS, "", tradeoffs()),
@@ -42,10 +45,10 @@ def visits(root: Path) -> list[Visit]:
             ("change k", _pressing("c_k", "50", "20")), ("change the base", _choosing("c_base", 1)),
         ]),
         Visit("Run", f"run?run_id={kept[0]}", [("choose another run", _choosing("run_pick", 1, 2))]),
-        Visit("Users", f"users?run_id={kept[-1]}&user=5", [
+        Visit("Users", f"users?run_id={coded}&user=5", [
             ("change k", _pressing("u_k", "50", "20")), ("the next who loses", _clicking(".st-key-u_lose button")),
         ]),
-        Visit("New run", "new_run", [("add a quantizer", _choosing("n_quantizers", 0))]),
+        Visit("New run", "new_run", [("add a quantizer", _choosing("n_quantizers", 1))]),
         Visit("Queue", "queue"), Visit("Data sets", "data_sets"), Visit("About the numbers", "about"),
     ]  # fmt: skip
 
@@ -89,7 +92,7 @@ def _typing(key: str, *texts: str) -> Act:
 
 
 def _choosing(key: str, *places: int) -> Act:
-    """Choose the option at each of the places of a list in turn."""
+    """Choose the option at each of the places of a list in turn; the first of several to choose is “Select all”."""
     turn = _turns(places)
 
     def act(page: Any) -> None:
@@ -105,8 +108,13 @@ def _alternating(key: str, *options: str) -> Act:
 
 
 def _choose(page: Any, key: str, option: str) -> None:
-    page.locator(f".st-key-{key} input").first.click()
-    page.get_by_role("option", name=option, exact=True).click()
+    offered = page.get_by_role("option", name=option, exact=True)
+    for _ in range(TRIES):
+        page.locator(f".st-key-{key} input").first.click()
+        page.wait_for_timeout(OPENS_MS)
+        if offered.is_visible():
+            break
+    offered.click()
 
 
 def _filtering() -> Act:
