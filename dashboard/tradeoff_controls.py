@@ -12,9 +12,9 @@ import streamlit as st
 from dashboard import frontiers, labels, shipped, size_parts
 from dashboard.chart_style import rank
 from dashboard.labels import AXES, COSTS, QUALITY, Axis
+from dashboard.widgets import LINK
 from engine.spec import KS
 
-LINK: dict[str, Any] = {"bind": "query-params"}
 WORDS = {"float32": "float32", "own": "the items' own bits"}
 EVERY = "all machines, a chart for each"
 ALL_AXES = {**QUALITY, **COSTS}

@@ -19,6 +19,8 @@ STAGES = {"tuning": "tuning the quantizer"}
 """Stages of a run that the engine calls by a shorter name."""
 RUN_PAGE, USERS_PAGE, QUEUE_PAGE = "views/run.py", "views/users.py", "views/queue.py"
 NEW_RUN_PAGE, TRADEOFFS_PAGE = "views/new_run.py", "views/tradeoffs.py"
+LINK: dict[str, Any] = {"bind": "query-params"}
+"""The address holds the choices: a link to it shows the same."""
 
 
 @contextmanager
@@ -49,9 +51,10 @@ def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def sentence(error: FewbitsError) -> str:
-    """Return an error's text as a sentence: a capital first, except before a quoted name, and a full stop."""
+    """Return an error's text as a sentence: a capital first, except of a name such as a run's, and a full stop."""
     text = str(error)
-    text = text[:1].upper() + text[1:]
+    if (text.split() or [""])[0].rstrip(",:;").replace("'", "").isalpha():
+        text = text[:1].upper() + text[1:]
     return plain(text if text.endswith((".", "!", "?", ":")) else f"{text}.")
 
 

@@ -1,7 +1,5 @@
 """Budget: say what the service must reach, and get the one configuration to ship, why, and what else comes close."""
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
@@ -10,12 +8,10 @@ from dashboard import budget_words as words
 from dashboard.budget import PREFERENCES, Budget
 from dashboard.decision import Decision, decide
 from dashboard.labels import COSTS, QUALITY
-from dashboard.widgets import NEW_RUN_PAGE, QUEUE_PAGE, open_run, plain, sentence
+from dashboard.widgets import LINK, NEW_RUN_PAGE, QUEUE_PAGE, open_run, plain, sentence
 from engine.errors import FewbitsError
 from engine.spec import KS
 
-LINK: dict[str, Any] = {"bind": "query-params"}
-"""The address holds the choices: a link to it shows the same."""
 TIMES = ("latency_p50_us", "latency_p95_us", "latency_p99_us")
 MB = 1e6
 

@@ -7,14 +7,12 @@ import streamlit as st
 from dashboard import compare, compare_parts, comparison, data, first_steps, labels
 from dashboard.compare import LETTERS, MOST, Key
 from dashboard.comparison import Paired
-from dashboard.widgets import TRADEOFFS_PAGE, USERS_PAGE, plain, run_link, sentence
+from dashboard.widgets import LINK, TRADEOFFS_PAGE, USERS_PAGE, plain, run_link, sentence
 from engine.errors import FewbitsError
 from engine.spec import KS
 
 SHOWN = (10, 50)
 """List lengths that the Users page offers beside its own, 20."""
-LINK: dict[str, Any] = {"bind": "query-params"}
-"""The address holds the choices: a link to it shows the same."""
 
 
 def render() -> None:

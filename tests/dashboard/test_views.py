@@ -5,7 +5,8 @@ import shlex
 import pandas as pd
 import pytest
 
-from dashboard import data
+from dashboard import data, widgets
+from engine.errors import FewbitsError
 from engine.store import catalog, inbox
 from tests.dashboard import make_runs
 from tests.dashboard.conftest import button, texts
@@ -126,6 +127,18 @@ def test_only_the_open_part_of_a_run_is_drawn_and_the_address_says_which(show, r
     assert "Latency p99" not in {m.label for m in show("run", run_id=runs[3]).metric}
     assert "Latency p99" in {m.label for m in show("run", run_id=runs[3], part="Speed and memory").metric}
     assert not show("run", run_id=runs[3], part="nonsense").exception
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        ("cannot write: the disk is full", r"Cannot write\: the disk is full."),
+        ("demo-sign1-0123456789ab: no such run", r"demo-sign1-0123456789ab\: no such run."),
+        ("can't be read", "Can't be read."),
+    ],
+)
+def test_an_error_is_a_sentence_and_a_name_in_it_stays_as_it_is(error, shown):
+    assert widgets.sentence(FewbitsError(error)) == shown
 
 
 def test_a_tuned_run_shows_both_curves(show, root):
