@@ -157,7 +157,8 @@ def _report(
     for entry in failed:
         click.echo(f"{entry['run_id']} {entry['state']}: {entry['error']}")
     if stopped:
-        click.echo(f"stopped: {len(left):,} runs left, about {duration(seconds)}; the same command goes on")
+        runs_left = f"{len(left):,} run{'s' * (len(left) != 1)} left"
+        click.echo(f"stopped: {runs_left}, about {duration(seconds)}; the same command goes on")
     else:
         click.echo(f"{len(runs) - len(left):,} of {len(runs):,} runs are done, {len(failed)} failed")
 
