@@ -99,7 +99,7 @@ def _gste(study: Study) -> str | None:
     if all(f.low > -SAME and f.high < SAME for f in both.values()):
         return (
             f"HQ-GNN's GSTE and plain STE, tuned as published, differ by less than {100 * SAME:.2f} % of recall kept "
-            f"({_and(list(both))}): it does not matter there which of them is used."
+            f"({_and(list(both))}): these runs cannot tell them apart."
         )
     worth = _verdict(both, "beats plain STE", "is not seen to beat plain STE")
     return f"HQ-GNN's GSTE, tuned as published, {worth}: {_list(both, sign=True)} of recall kept."

@@ -102,7 +102,7 @@ def test_words_follow_the_figures(tmp_path, study):
     assert "pays for signs" in said(study, "Symmetric or not") and "hardly matters at 4" in said(
         study, "Symmetric or not"
     )
-    assert "does not matter there which" in said(study, "Is GSTE worth it"), "their figures are equal"
+    assert "cannot tell them apart" in said(study, "Is GSTE worth it"), "their figures are equal"
 
     def other(form, users, seed):
         if form == "hqgnn 2 bit":
