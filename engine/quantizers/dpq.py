@@ -29,14 +29,13 @@ from engine.quantizers import product, usage
 from engine.quantizers.base import as_matrix
 from engine.quantizers.kmeans import check_subspaces, kmeans_books
 from engine.quantizers.product import MOST, learned_rotation
-from engine.quantizers.response import BatchNorm, chosen, first_keys, responses
+from engine.quantizers.response import BatchNorm, chosen, first_keys, nearest_numbers, responses
 from engine.quantizers.trained import Batch, TrainedQuantizer, TuningOptions, embedding, mean_of, tensor, through
 from engine.quantizers.uniform import importance
 
 ROUNDS = 15
 COMMITMENT = 0.25
-PROBES = 3
-HEADROOM = 4.0
+PROBES, HEADROOM = 3, 4.0
 
 
 class ProductOptions(TuningOptions):
@@ -176,10 +175,11 @@ class DPQ(TrainedQuantizer):
         subspaces, size, width = value.shape
         norm = self._norm(table, group) if self.options.batch_norm else None
         soft = self.options.variant == "sx" and x.requires_grad
-        codes, blend = chosen(self._response(x, table, group), norm, self.training, value.detach() if soft else None)
-        places = (
-            codes + torch.arange(subspaces, device=codes.device) * size
-        )  # a look-up sums gradients in a fixed order
+        if width == 1 and norm is None and self.options.variant == "vq":
+            codes, blend = nearest_numbers(x[:, :, None], value), cast(Any, None)
+        else:
+            codes, blend = chosen(self._response(x, table, group), norm, self.training, value if soft else None)
+        places = codes + torch.arange(subspaces, device=codes.device) * size  # a look-up sums gradients in order
         picked = embedding()(places, value.reshape(-1, width))  # [m, M, w]
         if soft:
             return (picked + (blend - blend.detach())).reshape(x.shape), codes  # adds 0 forward
