@@ -9,6 +9,11 @@ What helps float32 may harm few bits, whose directions are coarse and whose leng
 of the users, recall@20 with p = 0 / 0.2 / 0.4: float32 0.184 / 0.187 / 0.186, ITQ with float32 users 0.163 / 0.162 /
 0.156, sign with coded users 0.132 / 0.127 / 0.119. A quantizer is therefore given both, and damped lengths only
 where validation of its own packed codes prefers them by more than one standard error. On ML-1M and ML-100K p is 0.
+
+Codes that are tuned are compared after a few steps of it: tuning learns from the damped model, which is the better one,
+and the gain shows at once. Gowalla, `hqgnn`, 1 bit, seeds 0 / 1 / 2, validation ndcg@20 of damped over learned lengths
+before the first step 0.0047, 0.0015, 0.0041, each ± 0.0019; after 50 steps 0.0068, 0.0054, 0.0073. Seed 1 would have
+kept the lengths as learned, and ended at 0.067 where the others end at 0.075.
 """
 
 from collections.abc import Mapping, Sequence

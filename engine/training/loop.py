@@ -10,6 +10,7 @@ import time
 import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,15 @@ class Steps(ABC):
                     }
         own = {key.removeprefix("now/"): v for key, v in state.items() if key.startswith("now/")}
         self.restore_extra({name: v for name, v in own.items() if name not in self.parameters})
+
+    @contextmanager
+    def taken_back(self) -> Iterator[None]:
+        """Let steps be tried: at the end all is as it was before."""
+        state, drawn = {name: value.copy() for name, value in self.state().items()}, self.rng.bit_generator.state
+        yield
+        self.optimizer.state.clear()
+        self.restore(state)
+        self.rng.bit_generator.state = drawn
 
 
 def run(steps: Steps, epochs: int, patience: int, report: Report, resume: Path | None = None) -> Trained:

@@ -16,6 +16,7 @@ to tell epochs apart. Where the last is worse than the start, the best is kept, 
 import copy
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,12 @@ from engine.training.losses import plain_distillation
 from engine.training.rules import settled
 from engine.training.validation import mean, served_ndcgs
 
-TUNER = 5
+TUNER = 6
 """Raise it whenever the same specification would tune to other codes."""
 STEPS = 100
 """Steps of an epoch of tuning."""
+PROBE = 50
+"""Steps after which codes with damped lengths and codes with lengths as learned are compared."""
 BATCH = 2048
 
 
@@ -65,14 +68,14 @@ def tune(root: Path, spec: RunSpec, split: Any, checkpoint: Checkpoint, report: 
 
 
 def _tuned(spec: RunSpec, split: Any, encoder: Any, checkpoint: Checkpoint, report: Report, resume: Path) -> Trained:
-    """Tune from a checkpoint, with damped lengths or not as validation prefers for the codes before they are tuned;
-    return the best arrays.
+    """Tune from a checkpoint, with damped lengths or not as validation prefers for codes tuned for a few steps; return
+    the best arrays.
     """
     begun = [_begun(spec, split, encoder, arrays) for arrays in damping.forms(checkpoint.arrays)]
-    found = [steps.validated() for steps in begun]
-    chosen = damping.preferred(found)
-    steps, before = begun[chosen], mean(found[chosen])
-    options = steps.quantizer.options
+    found = [steps.probed() for steps in begun] if len(begun) > 1 else [np.zeros(0)]
+    steps = begun[damping.preferred(found)]
+    del begun
+    options, before = steps.quantizer.options, steps.metric()
     if not options.steps:
         return Trained(steps.arrays(), 0.0, 0)
     start = steps.arrays()
@@ -158,9 +161,9 @@ class _TuningSteps(loop.Steps):
         return state | {f"model/{k}": v for k, v in self.damping.items()}
 
     def restore_extra(self, arrays: Mapping[str, np.ndarray]) -> None:
-        for key, value in arrays.items():
-            if key.startswith("quantizer/"):
-                self.quantizer.state[key.removeprefix("quantizer/")] = self.torch.tensor(value, device=self.device)
+        own = {k.removeprefix("quantizer/"): v for k, v in arrays.items() if k.startswith("quantizer/")}
+        learned = {k: v for k, v in self.quantizer.state.items() if k in self.quantizer.learned}
+        self.quantizer.state = learned | {k: self.torch.tensor(v, device=self.device) for k, v in own.items()}
 
     def epoch(self, number: int) -> Iterator[tuple[int, int, Callable[[float], float]]]:
         progress = (number - 1) * STEPS / self.quantizer.options.steps
@@ -222,6 +225,14 @@ class _TuningSteps(loop.Steps):
         share = self.quantizer.options.distill
         ranking = (1 - share) * self.loss.plain(*scored) if share < 1 else 0.0
         return ranking + (share * self._distillation(scored, batch, plain_distillation) if share > 0 else 0.0)
+
+    def probed(self) -> np.ndarray:
+        """Return what `validated` would after the first PROBE steps; they leave no trace."""
+        steps = self.quantizer.options.steps
+        with self.taken_back():
+            for step, _, take in islice(self.epoch(1) if steps else (), PROBE):
+                take(step / steps)
+            return self.validated()
 
     def metric(self) -> float:
         return mean(self.validated())

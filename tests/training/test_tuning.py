@@ -1,5 +1,6 @@
 """Tuning a quantizer: better than untrained, twice the same, and the same again after a kill."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -108,6 +109,40 @@ def test_codes_that_get_worse_while_tuning_are_left_where_they_started(root, dem
         layers, quantizer, result = tuned(root, demo, spec)
     assert result.meta["best_epoch"] == 0 and len(result.meta["history"]) == 2
     assert mean(served_ndcgs(demo, quantizer, layers)) == untrained(root, demo, spec)
+
+
+def damped(root, demo, spec):
+    """Return the checkpoint of a model whose lengths were found to be better damped, so that codes have a choice."""
+    found = obtain(root, spec.model, demo, quiet)
+    return replace(found, arrays={**found.arrays, "damping": np.array([0.3], np.float32)}, key="damped")
+
+
+def test_lengths_are_chosen_by_codes_that_were_tuned_for_a_few_steps(root, demo, tmp_path, monkeypatch):
+    """Before its first step the damped form looks worse, after a few steps better."""
+    (tmp_path / "cache").mkdir()
+
+    def better_once_tuned(steps):
+        gain = 0.1 if steps.optimizer.state else -0.1
+        return np.array([0.5 + gain * bool(steps.damping)])
+
+    monkeypatch.setattr(tuning._TuningSteps, "validated", better_once_tuned)
+    spec = spec_of("hqgnn", bits=2)
+    _, _, result = tune(tmp_path, spec, demo, damped(root, demo, spec), quiet)
+    assert result.arrays["model/damping"] == np.float32(0.3)
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_steps_that_were_only_tried_leave_no_trace(root, demo, name, tmp_path, monkeypatch, two_threads):
+    monkeypatch.setattr(tuning.damping, "preferred", lambda found: len(found) - 1)
+    spec = spec_of(name, steps=20, start="scratch", lr=0.02)
+    results = []
+    for tried in (0, 10):
+        monkeypatch.setattr(tuning, "PROBE", tried)
+        (tmp_path / str(tried) / "cache").mkdir(parents=True)
+        results.append(tune(tmp_path / str(tried), spec, demo, damped(root, demo, spec), quiet)[2].arrays)
+    assert results[0].keys() == results[1].keys()
+    for key, array in results[0].items():
+        np.testing.assert_array_equal(array, results[1][key], err_msg=key)
 
 
 class Killed(Exception):
