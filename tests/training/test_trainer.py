@@ -13,10 +13,6 @@ from engine.data.synthetic import two_blocks
 from engine.errors import FewbitsError
 from engine.measure.ranking import hit_matrix
 from engine.spec import ModelSpec
-from engine.training import sampling
-from engine.training.checkpoints import obtain
-from engine.training.losses import SoftmaxLoss
-from engine.training.losses import create as create_loss
 from engine.training.rules import settled
 from engine.training.trainer import ModelSteps, train
 
@@ -164,125 +160,6 @@ def test_an_embedding_that_is_not_finite_is_named(blocks, monkeypatch):
     monkeypatch.setattr("engine.training.loop._epoch", lambda *_: 1.0)
     with pytest.raises(FewbitsError, match="item 3"):
         train(ModelSpec(**{**SMALL, "encoder": "mf"}), blocks, quiet)
-
-
-def test_an_epoch_visits_every_interaction_once(blocks):
-    pairs = [np.stack(batch) for batch in sampling.epoch(blocks.train, 100, np.random.default_rng(0))]
-    visited = np.concatenate(pairs, axis=1)
-    assert visited.shape[1] == len(blocks.train.items)
-    assert len(np.unique(visited, axis=1).T) == len(blocks.train.items)
-
-
-def test_bpr_negatives_are_unseen_and_cover_the_rest(blocks):
-    users = np.repeat(np.arange(blocks.n_users), 50)
-    keys = blocks.train.keys(blocks.n_items)
-    drawn = sampling.unseen_items(keys, users, blocks.n_items, np.random.default_rng(0))
-    for user in (0, blocks.n_users - 1):
-        mine = drawn[users == user]
-        assert not set(mine) & set(blocks.train.of(user))
-        assert len(set(mine)) > 20
-
-
-def test_softmax_negatives_follow_popularity_to_the_three_quarters():
-    items = np.repeat([0, 1, 2], [16, 1, 0])
-    drawn = sampling.PopularItems(items, 4).draw(20_000, np.random.default_rng(0))
-    counts = np.bincount(drawn, minlength=4)
-    assert counts[0] / counts[1] == pytest.approx(16**0.75, rel=0.1)
-    assert counts[2:].sum() == 0, "items that nobody has are never drawn"
-
-
-def test_the_softmax_loss_is_the_cross_entropy_of_cosines_over_the_temperature(blocks, monkeypatch):
-    import torch
-
-    monkeypatch.setattr("engine.training.fused.MATRIX_UNITS", False)
-
-    loss = create_loss(ModelSpec(temperature=0.5, negatives=2), blocks)
-    users, items, negatives = torch.tensor([[3.0, 0]]), torch.tensor([[0.0, 2]]), torch.tensor([[5.0, 0], [-1, 0]])
-    expected = -np.log(1 / (1 + np.exp(2) + np.exp(-2)))  # cosines 0, 1, −1 over 0.5
-    assert float(loss(users, items, negatives)) == pytest.approx(expected, rel=1e-5)
-
-
-def test_a_large_batch_is_taken_in_parts_with_negatives_of_their_own(blocks, monkeypatch):
-    """The same samples in one part and in several: all negatives are item 0 here, so that only the parts differ."""
-    monkeypatch.setattr("engine.training.fused.MATRIX_UNITS", False)
-    monkeypatch.setattr(SoftmaxLoss, "negatives", lambda self, users, rng: drawn.append(1) or np.zeros(4, np.int64))
-    ends = {}
-    for sharing in (50, 1000):
-        drawn: list[int] = []
-        monkeypatch.setattr("engine.training.trainer.SHARING", sharing)
-        spec = settled(ModelSpec(**{**SMALL, "batch": 120, "epochs": 1}), blocks)
-        encoder = encoders.create(spec, blocks)
-        steps = ModelSteps(spec, blocks, encoder, encoder.start(np.random.default_rng(0)))
-        losses = [take(0.0) for _, _, take in steps.epoch(1)]
-        ends[sharing] = losses, steps.arrays()["embeddings"], len(drawn)
-    assert ends[50][2] > 2 * ends[1000][2]
-    assert ends[50][0] == pytest.approx(ends[1000][0], rel=1e-4)
-    assert np.allclose(ends[50][1], ends[1000][1], atol=1e-4)
-
-
-def test_the_bpr_loss_is_the_log_sigmoid_of_the_score_gap(blocks):
-    import torch
-
-    loss = create_loss(ModelSpec(loss="bpr"), blocks)
-    value = loss(torch.tensor([[1.0, 2]]), torch.tensor([[1.0, 1]]), torch.tensor([[0.0, 1]]))
-    assert float(value) == pytest.approx(np.log1p(np.exp(-1)), rel=1e-5)
-
-
-def test_a_checkpoint_is_trained_once_and_shared(blocks, root):
-    model = ModelSpec(**{**SMALL, "epochs": 1})
-    first, second = obtain(root, model, blocks, quiet), obtain(root, model, blocks, quiet)
-    assert (first.reused, second.reused) == (False, True)
-    assert np.array_equal(first.arrays["embeddings"], second.arrays["embeddings"])
-
-
-def test_another_seed_or_other_data_is_another_checkpoint(blocks, root):
-    model = ModelSpec(**{**SMALL, "epochs": 1})
-    other_data = split("two-blocks", Reading(two_blocks(), None), seed=1)
-    keys = {obtain(root, m, d, quiet).key for m, d in [
-        (model, blocks), (model.model_copy(update={"seed": 1}), blocks), (model, other_data)]}  # fmt: skip
-    assert len(keys) == 3
-
-
-def test_a_checkpoint_that_was_cut_off_is_trained_again(blocks, root):
-    model = ModelSpec(**{**SMALL, "epochs": 1})
-    first = obtain(root, model, blocks, quiet)
-    path = first.folder / "embeddings.safetensors"
-    path.write_bytes(path.read_bytes()[:-100])
-    (first.folder / "top.parquet").touch()
-    again = obtain(root, model, blocks, quiet)
-    assert not again.reused
-    assert np.array_equal(again.arrays["embeddings"], first.arrays["embeddings"])
-    assert not (first.folder / "top.parquet").exists(), "lists of the broken checkpoint must not outlive it"
-
-
-class Killed(Exception):
-    """Stands for a process that ends in the middle."""
-
-
-def test_a_training_that_was_killed_goes_on_and_ends_with_the_same_bits(blocks, tmp_path, two_threads):
-    model = ModelSpec(**{**SMALL, "encoder": "ngcf", "epochs": 4})
-    whole = train(model, blocks, quiet)
-
-    def dies_in_the_third_epoch(**fields):
-        if fields["epoch"] == 3:
-            raise Killed
-
-    epochs = []
-    with pytest.raises(Killed):
-        train(model, blocks, dies_in_the_third_epoch, tmp_path / "resume")
-    resumed = train(model, blocks, lambda **fields: epochs.append(fields["epoch"]), tmp_path / "resume")
-    assert min(epochs) == 3, "two epochs were kept"
-    assert resumed.best_epoch == whole.best_epoch
-    assert all(np.array_equal(resumed.arrays[name], value) for name, value in whole.arrays.items())
-
-
-def test_a_state_that_was_cut_off_is_not_used(blocks, tmp_path):
-    model = ModelSpec(**{**SMALL, "epochs": 1})
-    (tmp_path / "resume").write_bytes(b"half of a file")
-    assert np.array_equal(
-        train(model, blocks, quiet, tmp_path / "resume").arrays["embeddings"],
-        train(model, blocks, quiet).arrays["embeddings"],
-    )
 
 
 def test_an_unknown_encoder_or_loss_lists_the_known_ones(blocks):
