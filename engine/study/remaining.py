@@ -3,6 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from engine.spec import RunSpec
 from engine.sweep import estimate_s, measured_training, measured_tuning, model_key
 
@@ -20,8 +22,7 @@ class Remaining:
         self.sizes, self.tuned = sizes, tuned
         self.trained: set[str] = set()
         self.points: Any = None
-        self.expected = self.spent = 0.0
-        self.runs = 0
+        self.ended_runs: list[tuple[float, float]] = []  # seconds expected and taken
 
     def look(self, points: Any, done: Sequence[RunSpec] = ()) -> None:
         """Take the catalog's points, and runs whose models need no training any more."""
@@ -34,9 +35,7 @@ class Remaining:
 
     def ended(self, spec: RunSpec, took_s: float) -> None:
         """Compare what a run took with what was expected of it."""
-        self.expected += self._by_rule([spec])
-        self.spent += took_s
-        self.runs += 1
+        self.ended_runs.append((self._by_rule([spec]), took_s))
         self.trained.add(model_key(spec))
 
     def _by_rule(self, specs: Sequence[RunSpec]) -> float:
@@ -45,9 +44,16 @@ class Remaining:
         return estimate_s(specs, self.sizes, self.trained, trained, self.tuned, tuned)
 
     def _correction(self) -> float:
-        if self.runs < TRUSTED or not self.expected:
+        """Return the median of taken over expected, in which a run counts as much as was expected of it: one that had
+        to wait for other work says nothing about the next.
+        """
+        expected, taken = np.array(self.ended_runs).reshape(-1, 2).T
+        if len(expected) < TRUSTED or not expected.all():
             return 1.0
-        return min(max(self.spent / self.expected, 1 / MOST), MOST)
+        off = taken / expected
+        order = np.argsort(off)
+        middle = np.searchsorted(np.cumsum(expected[order]), expected.sum() / 2)
+        return float(np.clip(off[order[middle]], 1 / MOST, MOST))
 
 
 def duration(seconds: float) -> str:

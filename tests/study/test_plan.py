@@ -85,6 +85,15 @@ def test_what_is_left_is_corrected_by_how_long_the_first_runs_took():
     assert remaining.seconds(specs[3:]) == pytest.approx(2 * by_rule)
 
 
+def test_a_run_that_had_to_wait_for_other_work_changes_nothing_about_what_is_left():
+    specs = [RunSpec(dataset="demo", model=ModelSpec(seed=seed)) for seed in range(10)]
+    remaining = Remaining({"demo": (1000, 1000, 100_000)}, ())
+    by_rule = remaining.seconds(specs[5:])
+    for number, spec in enumerate(specs[:5]):
+        remaining.ended(spec, remaining.seconds([spec]) * (50 if number == 2 else 1))
+    assert remaining.seconds(specs[5:]) == pytest.approx(by_rule)
+
+
 def test_a_plan_is_made_of_plain_runs():
     run = plan(["demo"], [0], ["itq"])[0]
     assert run == Planned("core", run.spec, "lightgcn d=64 L=3, itq 1 bit")
