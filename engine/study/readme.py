@@ -72,7 +72,7 @@ def _about(folder: Path, runs: pd.DataFrame) -> str:
     commits = ", ".join(sorted(str(name) for name in rows["commit"].dropna().unique()))
     first, last = done["finished"].min(), done["finished"].max()
     when = f"{first:%Y-%m-%d}" if f"{first:%F}" == f"{last:%F}" else f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
-    made = f" (commit {commits})" if commits else ""
+    made = f" (commit{'s' * (', ' in commits)} {commits})" if commits else ""
     return (
         f"`python -m engine study reference` ran {len(done):,} runs on {done['dataset'].nunique()} data sets, measured "
         f"on {machines}, {when}{made}. Their rows are shipped in `runs/reference`, and the dashboard opens with them."
