@@ -68,10 +68,14 @@ def _ticks(low: float, high: float) -> list[float]:
     return fine if len(fine) <= TICKS else [p for p in powers if low <= p <= high]
 
 
-def framed(figure: go.Figure, height: int = 340, legend: float = -0.25) -> go.Figure:
-    """Give a figure its height, narrow margins and a legend beneath, and return it."""
+def framed(figure: go.Figure, height: int = 340, legend: float = -0.25, left: int = 10, bottom: int = 10) -> go.Figure:
+    """Give a figure its height, margins and a legend beneath, and return it.
+
+    Margins grow by themselves to what axes and legend take, but then all is drawn once more: ``left`` and ``bottom``
+    are for charts with so many marks that this would be felt.
+    """
     figure.update_layout(
-        height=height, margin={"l": 10, "r": 10, "t": 30, "b": 10}, dragmode=False, hovermode="closest",
+        height=height, margin={"l": left, "r": 10, "t": 30, "b": bottom}, dragmode=False, hovermode="closest",
         legend={"orientation": "h", "yanchor": "top", "y": legend, "x": 0, "itemsizing": "constant", "title": None},
     )  # fmt: skip
     figure.update_xaxes(automargin=True)

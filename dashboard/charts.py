@@ -21,6 +21,8 @@ NEAR = (0.12, 0.035)
 """Shares of the chart's width and height within which two labels would cover each other."""
 LABELLED = 14
 """Where the frontier has more points than this, none is labelled: the words would cover each other."""
+LEGEND, TOP = 0.18, 30
+"""How far the legend is beneath the axis, as a share of the axes' height, and the margin above, in pixels."""
 ARROWS = {(False, True): "↖ better", (True, True): "better ↗", (False, False): "↙ better", (True, False): "better ↘"}
 """Whether more is better across and upward → where better is."""
 
@@ -59,8 +61,8 @@ def tradeoffs(
     drawn = drawn.assign(words=[hover(row) for row in records(drawn)])
     for dataset, group in points[points["frontier"]].groupby("dataset"):
         traces.append(_frontier_line(group, x, y, str(dataset)))
-    for (quantizer, _, best), group in sorted(
-        drawn.groupby(["quantizer", "queries", "frontier"]), key=lambda g: (rank(g[0][0]), g[0][1] == "own", g[0][2])
+    for (quantizer, best), group in sorted(
+        drawn.groupby(["quantizer", "frontier"]), key=lambda g: (rank(g[0][0]), g[0][1])
     ):
         traces.append(_markers(group, x, y, str(quantizer), bool(best), bool(best) or bars))
     right, up = higher_is_better(x.column), higher_is_better(y.column)
@@ -80,7 +82,10 @@ def tradeoffs(
             "yaxis": {"title": {"text": y.title}, **(logarithmic(points[y.column] * y.scale) if log_y else {})},
         },
     })  # fmt: skip
-    return framed(figure, 520 + 8 * max(0, len(legend) - 6), -0.18)  # a narrow screen has two or three in a row
+    height = 520 + 8 * max(0, len(legend) - 6)  # a narrow screen has two or three in a row
+    rows = -(-len(legend) // (4 if narrow else 9))
+    beneath = (LEGEND * (height - TOP) + 19 * rows + 10) / (1 + LEGEND)
+    return framed(figure, height, -LEGEND, left=80, bottom=round(beneath))
 
 
 def crowded(points: pd.DataFrame) -> bool:
@@ -100,13 +105,13 @@ def _frontier_line(group: pd.DataFrame, x: Axis, y: Axis, dataset: str) -> dict[
 
 
 def _markers(group: pd.DataFrame, x: Axis, y: Axis, quantizer: str, best: bool, bars: bool) -> dict[str, Any]:
-    """The points of one quantizer and query precision that are all on the frontier, or all dominated and faded."""
+    """The points of one quantizer that are all on the frontier, or all dominated and faded; with coded users hollow."""
     color, symbol = style(quantizer)
-    if group["queries"].iloc[0] == "own":
-        symbol = f"{symbol.removesuffix('-open')}-open"
+    group = group.sort_values("queries", key=lambda queries: queries == "own", kind="stable")
+    symbols = [f"{symbol.removesuffix('-open')}-open" if own else symbol for own in group["queries"] == "own"]
     marker = {
-        "color": color, "symbol": symbol, "size": 13 if best else 10,
-        "line": {"color": color, "width": 2.2 if symbol.endswith("open") else 0.5},
+        "color": color, "symbol": symbols, "size": 13 if best else 10,
+        "line": {"color": color, "width": [2.2 if symbol.endswith("open") else 0.5 for symbol in symbols]},
     }  # fmt: skip
     axes = {"error_x": x, "error_y": y} if bars else {}
     errors = {name: error for name, axis in axes.items() if (error := _error(group, axis, color))}

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import shipped
+from dashboard import data, results, shipped
 from dashboard.widgets import sentence
 from engine.errors import FewbitsError
 
@@ -11,13 +11,13 @@ FINDINGS_PAGE = "views/findings.py"
 Chosen = list[tuple[str, int]]
 
 
-def choose(own: pd.DataFrame) -> pd.DataFrame:
+def choose() -> pd.DataFrame:
     """Draw the switch and say what the shipped points are; return the points to show, with "source"."""
     try:
-        table = shipped.beside(own)
+        table = _all(str(data.root()), data.snapshot(), shipped.version()).copy(deep=False)
     except FewbitsError as error:  # one's own results are shown all the same
         st.warning(sentence(error), icon=":material/inventory_2:")
-        return own.assign(source="own")
+        return results.described().assign(source="own")
     if table.empty or not (table["source"] == "reference").any():
         return table
     with st.container(horizontal=True, vertical_alignment="center", key="t_study"):
@@ -30,6 +30,12 @@ def choose(own: pd.DataFrame) -> pd.DataFrame:
             st.caption(shipped.about(table), width="content")
             st.page_link(FINDINGS_PAGE, label="What follows from it", icon=":material/lightbulb:")
     return table if on else table[table["source"] == "own"]
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _all(root: str, snapshot: str | None, version: str) -> pd.DataFrame:
+    """Return one's own points and the shipped ones, put together once for each snapshot."""
+    return shipped.beside(results.described())
 
 
 def rows(own: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,6 @@ from dashboard import (
     first_steps,
     frontiers,
     labels,
-    results,
     shipped,
     shipped_parts,
     size_parts,
@@ -29,7 +28,7 @@ def render() -> None:
     points = data.points()
     if points.empty:
         first_steps.show()
-    table = shipped_parts.choose(results.described())
+    table = shipped_parts.choose()
     if table.empty:
         return
     measured, points = points, shipped_parts.rows(points, table)

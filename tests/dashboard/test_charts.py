@@ -132,8 +132,8 @@ def test_index_memory_is_drawn_in_megabytes():
 
 def test_users_at_the_items_bits_have_open_markers():
     shown = markers(drawn(points()))
-    assert shown["r-bad"].marker.symbol.endswith("-open")
-    assert not shown["r-four"].marker.symbol.endswith("-open")
+    assert shown["r-bad"].marker.symbol[0].endswith("-open")
+    assert not shown["r-four"].marker.symbol[0].endswith("-open")
 
 
 def test_hover_names_everything_about_a_point():
@@ -218,13 +218,21 @@ def test_every_method_has_a_legend_entry_and_many_make_a_higher_chart():
     assert figure.layout.height > drawn(points()).layout.height
 
 
+def test_filled_and_hollow_marks_of_a_method_are_one_trace_with_the_hollow_ones_on_top():
+    mixed = points(quantizer="uniform", frontier=False, queries=["own", "float32", "own"])
+    (trace,) = markers(drawn(mixed)).values()
+    assert trace.marker.symbol == ("circle", "circle-open", "circle-open")
+    assert [mark[0] for mark in trace.customdata] == ["r-four", "r-float", "r-bad"]
+    assert list(trace.x) == [34.0, 256.0, 40.0], "each mark stays where it was"
+
+
 def test_peers_have_hollow_markers_and_are_named_as_what_they_are():
     names = ["float32", "faiss HNSW (peer)", "usearch (peer)"]
     table = points(quantizer=["float32", "peer", "peer"], method=names, queries="float32", query_bits=32)
     figure = drawn(table)
     shown = markers(figure)
-    assert shown["r-four"].marker.symbol == shown["r-bad"].marker.symbol == "pentagon-open"
-    assert shown["r-four"].marker.line.width > 1  # a hollow mark is its line
+    assert shown["r-four"].marker.symbol == shown["r-bad"].marker.symbol == ("pentagon-open",)
+    assert shown["r-four"].marker.line.width[0] > 1  # a hollow mark is its line
     assert "faiss HNSW (peer)" in [a.text for a in figure.layout.annotations]
 
 
