@@ -94,21 +94,20 @@ def _typing(key: str, *texts: str) -> Act:
 def _choosing(key: str, *places: int) -> Act:
     """Choose the option at each of the places of a list in turn; the first of several to choose is “Select all”."""
     turn = _turns(places)
-
-    def act(page: Any) -> None:
-        page.locator(f".st-key-{key} input").first.click()
-        page.get_by_role("option").nth(next(turn)).click()
-
-    return act
+    return lambda page: _choose(page, key, page.get_by_role("option").nth(next(turn)))
 
 
 def _alternating(key: str, *options: str) -> Act:
     turn = _turns(options)
-    return lambda page: _choose(page, key, next(turn))
+    return lambda page: _choose(page, key, _named(page, next(turn)))
 
 
-def _choose(page: Any, key: str, option: str) -> None:
-    offered = page.get_by_role("option", name=option, exact=True)
+def _named(page: Any, option: str) -> Any:
+    return page.get_by_role("option", name=option, exact=True)
+
+
+def _choose(page: Any, key: str, offered: Any) -> None:
+    """Open a list and choose what it offers there."""
     for _ in range(TRIES):
         page.locator(f".st-key-{key} input").first.click()
         page.wait_for_timeout(OPENS_MS)
@@ -124,7 +123,7 @@ def _filtering() -> Act:
         if not page.locator(".st-key-t_quantizer").is_visible():
             page.locator(".st-key-t_filters summary").click()
         if methods:
-            _choose(page, "t_quantizer", methods.pop(0))
+            _choose(page, "t_quantizer", _named(page, methods.pop(0)))
         else:
             page.locator(".st-key-t_quantizer [aria-label='Clear all']").click()
 
