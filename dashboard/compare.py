@@ -8,7 +8,7 @@ import pandas as pd
 from dashboard import frontiers, labels
 from dashboard.labels import COSTS
 from dashboard.point_words import short_names as told_apart
-from engine.spec import RunSpec
+from engine.spec import RULED, RunSpec
 
 Key = tuple[str, int]
 """A point: its run and the bits at which users are searched."""
@@ -17,6 +17,8 @@ LETTERS = "ABCDEF"
 MOST = len(LETTERS)
 ABSENT = "–"
 """A setting that a point does not have: the option of another method."""
+RULE = "by rule"
+"""A training setting that was left to the data's size and density."""
 SUGGESTED = ("bytes_per_item", "recall@20")
 MODEL = {"encoder": "Encoder", "dim": "Dimensions", "layers": "Layers", "loss": "Loss", "seed": "Seed"}
 """How the main fields of a model are called; the others by `labels.option_title`."""
@@ -75,7 +77,7 @@ def settings(row: Mapping[str, Any]) -> dict[str, str]:
     spec = RunSpec.model_validate_json(row["spec"]).model_dump(mode="json")  # with what older runs left at its default
     model = spec["model"]
     found = {"Data set": spec["dataset"], "Split seed": str(spec.get("split_seed", 0))}
-    found |= {MODEL.get(key, labels.option_title(key)): _word(value) for key, value in model.items()}
+    found |= {MODEL.get(k, labels.option_title(k)): _word(v) if v or k not in RULED else RULE for k, v in model.items()}
     found |= {"Quantizer": labels.name(spec["quantizer"]), "Bits of the items": str(spec["bits"])}
     found |= {f"Option: {labels.option_title(key).lower()}": _word(v) for key, v in spec.get("options", {}).items()}
     found["Users searched at"] = labels.queries(row["query_bits"])

@@ -45,16 +45,19 @@ class Strict(BaseModel):
         return hashlib.sha256(self.canonical().encode()).hexdigest()[:12]
 
 
+RULED = ("epochs", "batch", "negatives", "temperature")
+"""Fields of a model for which 0 means: by `engine.training.rules`, from the data's size and density."""
+
+
 class ModelSpec(Strict):
     """The full-precision model: encoder, size, loss and training budget. Runs with an equal one share its checkpoint.
 
     ``lr``, ``temperature``, ``negatives`` and ``l2`` are used by the losses as ``engine.training.losses`` says;
     ``epochs`` is the most. ``schedule`` is that of the learning rate: from ``lr`` down to 0 over all epochs along half
     a cosine, which is trained to its end, or constant, which ends after ``patience`` epochs without a better validation
-    ndcg@20; the best epoch is kept. ``epochs``, ``batch``,
-    ``negatives`` or ``temperature`` of 0 mean: by the rules of ``engine.training.rules``, from the data's size and
-    density. ``pooling``: whether LightGCN's vectors are the mean of E(1) … E(L) or, as published, of E(0) too.
-    ``damping``: whether item lengths are shortened as `engine.training.damping` says.
+    ndcg@20; the best epoch is kept. Each of RULED is by a rule where it is 0. ``pooling``: whether LightGCN's vectors
+    are the mean of E(1) … E(L) or, as published, of E(0) too. ``damping``: whether item lengths are shortened as
+    `engine.training.damping` says.
     """
 
     encoder: str = "lightgcn"

@@ -38,6 +38,7 @@ def test_only_what_differs_is_shown_and_an_option_of_another_method_is_absent():
     apart = table[compare.differs(table)]
     assert set(apart.index) == {"Quantizer", "Bits of the items", "Option: scale", "Option: subspaces"}
     assert list(table.loc["Option: scale"]) == ["row", compare.ABSENT]
+    assert set(table.loc["Epochs"]) == {"by rule"} and set(table.loc["L2 weight"]) == {"0"}, "not each 0 is a rule's"
 
 
 def test_costs_are_ratios_but_times_of_another_machine_are_not():
