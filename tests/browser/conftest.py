@@ -23,7 +23,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ import psutil
 import pytest
 
 from dashboard.bench import wait_for_health
+from engine.store import reference
 from engine.store.status import engine_lock
 from tests.dashboard import make_runs
 
@@ -138,16 +139,25 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The dashboard as it is on its first start: no run, and the rows that come with it. For tests that start none."""
+    folder = tmp_path_factory.mktemp("newcomer")
+    make_runs.publish(folder / "runs")
+    with engine_lock(folder / "runs"), serving(folder / "runs", folder, {reference.VARIABLE: ""}) as running:
+        yield running
+
+
 class serving:  # noqa: N801 - used as a function
     """Start ``streamlit run dashboard/app.py`` on a free port over ``root``; end it and its engine at the end."""
 
-    def __init__(self, root: Path, logs: Path) -> None:
-        self.root, self.log = root, logs / "streamlit.log"
+    def __init__(self, root: Path, logs: Path, variables: Mapping[str, str] | None = None) -> None:
+        self.root, self.log, self.variables = root, logs / "streamlit.log", variables or {}
 
     def __enter__(self) -> Server:
         self.root.mkdir(parents=True, exist_ok=True)
         port = free_port()
-        environment = {**os.environ, "FEWBITS_RUNS": str(self.root)}
+        environment = {**os.environ, "FEWBITS_RUNS": str(self.root), **self.variables}
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 [

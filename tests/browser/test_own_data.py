@@ -1,19 +1,16 @@
-"""A file of one's own, from the template to a data set that runs can be asked for."""
+"""Files of one's own, from the templates to data sets that runs can be asked for."""
 
 from pathlib import Path
 from typing import Any
 
 from engine.data import own
+from engine.data.split import load_split
 from tests.browser.conftest import Server
 
 
 def test_the_template_becomes_a_data_set_to_run_on(server: Server, page: Any, picture: Any, tmp_path: Path) -> None:
     page.goto(f"{server.url}/data_sets")
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Template", exact=True).click()
-    template = tmp_path / download.value.suggested_filename
-    download.value.save_as(template)
-    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(template)
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(saved(page, "Template", tmp_path))
     page.get_by_role("button", name="Add data set").wait_for()
     picture("looked-at")
     name = page.get_by_role("textbox", name="Name of the data set")
@@ -27,3 +24,39 @@ def test_the_template_becomes_a_data_set_to_run_on(server: Server, page: Any, pi
     page.wait_for_url("**/new_run")
     page.get_by_role("combobox", name="Data sets").fill("readers")
     page.get_by_role("option", name="readers (your own)").wait_for()
+
+
+def test_the_worked_example_of_vectors_of_ones_own_ends_as_it_says(
+    server: Server, page: Any, picture: Any, tmp_path: Path
+) -> None:
+    page.goto(f"{server.url}/data_sets")
+    template = saved(page, "Template", tmp_path)
+    page.get_by_text("Vectors of your own: what to bring").click()
+    vectors = {table: saved(page, f"Template, {table}' vectors", tmp_path) for table in ("users", "items")}
+    uploads = page.get_by_test_id("stFileUploaderDropzoneInput")
+    uploads.set_input_files(template)
+    page.get_by_test_id("stCheckbox").filter(has_text="I have vectors of these users and items").click()
+    page.get_by_text("Bring the vectors of the users and those of the items.").wait_for()
+    for place, table in enumerate(vectors, 1):
+        uploads.nth(place).set_input_files(vectors[table])
+        page.get_by_text("5 vectors of 3 numbers").nth(place - 1).wait_for()
+    page.get_by_role("combobox", name="Test").click()
+    page.get_by_role("option", name="the last by time").click()
+    picture("vectors-looked-at")
+    name = page.get_by_role("textbox", name="Name of the data set")
+    name.fill("readers")
+    name.press("Enter")
+    page.get_by_role("button", name="Add data set").click()
+    page.get_by_text("readers was added in").wait_for()
+    split = load_split("readers", server.root)
+    assert (split.n_users, split.n_items, split.test.counts().sum()) == (4, 5, 3), "as the worked example says"
+    assert split.vectors is not None and split.vectors.items.shape == (5, 3)
+
+
+def saved(page: Any, button: str, folder: Path) -> Path:
+    """Press a download button; return the file."""
+    with page.expect_download() as download:
+        page.get_by_role("button", name=button, exact=True).click()
+    path = folder / download.value.suggested_filename
+    download.value.save_as(path)
+    return path

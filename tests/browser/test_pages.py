@@ -48,6 +48,15 @@ def test_an_empty_page_fits_and_can_be_read_by_everybody(empty: Server, page: An
     looks_right(page, empty, PAGES[name].partition("?")[0], picture, TWO_LOOKS)
 
 
+@pytest.mark.parametrize("name", ["trade-offs", "findings"])
+def test_what_a_newcomer_sees_fits_and_can_be_read_by_everybody(
+    newcomer: Server, page: Any, picture: Any, name: str
+) -> None:
+    looks_right(page, newcomer, PAGES[name], picture, FOUR_LOOKS)
+    real = {"trade-offs": ".st-key-t_chart .scatterlayer .points path", "findings": "table tbody tr"}
+    assert page.locator(real[name]).count() > 10, "measured points, before anything was run"
+
+
 def looks_right(page: Any, server: Server, path: str, picture: Any, looks: Any) -> None:
     """Open a page, and see it in some looks; nothing may fail, shut people out, or be asked of another machine."""
     elsewhere: list[str] = []
@@ -69,8 +78,8 @@ def looks_right(page: Any, server: Server, path: str, picture: Any, looks: Any) 
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": width, "height": 900})
         assert_fits(page, background, width)
+        whole(page, width)
         if scheme not in checked:
-            whole(page, width)
             checked[scheme] = lasting_findings(page, RULES[scheme])
         picture(f"{scheme}-{width}")
     page.remove_listener("request", hear)
