@@ -43,10 +43,14 @@ def _safe(study: Study) -> str | None:
     least, rest = min(safe, default=8), [bits for bits in several if not safe or bits < min(safe)]
     if not safe:
         return f"No width keeps {100 * SAFE:.0f} % on every data set: 8 bits keep {_list(several[8])}."
+    found = {dataset: study.kept(dataset, f"uniform {least} bit", "own") for dataset in study.datasets()}
+    single = {dataset: f for dataset, f in found.items() if f is not None and f.half is None}
     words = (
-        f"{least} bits, rounded after training, keep {100 * SAFE:.0f} % or more on every data set, users coded alike"
+        f"{least} bits, rounded after training, keep {100 * SAFE:.0f} % or more on every data set"
+        f"{' with several seeds' * bool(single)}, users coded alike ({_list(several[least])}"
+        f"{f'; one seed: {_list(single)}' if single else ''})"
     )
-    return f"{words} ({_list(several[least])})" + (f"; {rest[0]} bits keep {_list(several[rest[0]])}." if rest else ".")
+    return words + (f"; {rest[0]} bits keep {_list(several[rest[0]])}." if rest else ".")
 
 
 def _smallest(study: Study) -> str | None:
