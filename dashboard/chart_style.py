@@ -32,6 +32,8 @@ STATIC = {"displayModeBar": False}
 """Plotly's configuration for all charts: no tool bar, since there is nothing to zoom."""
 SELECTABLE = {"displayModeBar": True, "displaylogo": False, "modeBarButtons": [["select2d", "lasso2d"]]}
 """The same for charts whose points can be selected: two tools, for a box and for a lasso."""
+TOP = 30
+"""Margin above a chart, in pixels."""
 TICKS = 12
 """Most labels on a logarithmic axis; beyond that only powers of ten are written."""
 
@@ -75,7 +77,7 @@ def framed(figure: go.Figure, height: int = 340, legend: float = -0.25, left: in
     are for charts with so many marks that this would be felt.
     """
     figure.update_layout(
-        height=height, margin={"l": left, "r": 10, "t": 30, "b": bottom}, dragmode=False, hovermode="closest",
+        height=height, margin={"l": left, "r": 10, "t": TOP, "b": bottom}, dragmode=False, hovermode="closest",
         legend={"orientation": "h", "yanchor": "top", "y": legend, "x": 0, "itemsizing": "constant", "title": None},
     )  # fmt: skip
     figure.update_xaxes(automargin=True)

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard import labels
-from dashboard.chart_style import GREY, framed, logarithmic, rank, style
+from dashboard.chart_style import GREY, TOP, framed, logarithmic, rank, style
 from dashboard.labels import Axis
 from dashboard.point_words import hover, records, short_names
 from dashboard.thinning import thinned
@@ -21,8 +21,9 @@ NEAR = (0.12, 0.035)
 """Shares of the chart's width and height within which two labels would cover each other."""
 LABELLED = 14
 """Where the frontier has more points than this, none is labelled: the words would cover each other."""
-LEGEND, TOP = 0.18, 30
-"""How far the legend is beneath the axis, as a share of the axes' height, and the margin above, in pixels."""
+LEGEND, LEGEND_ROW = 0.18, 19
+"""How far the legend is beneath the axis, as a share of the axes' height, and the height of one of its rows in
+pixels."""
 ARROWS = {(False, True): "↖ better", (True, True): "better ↗", (False, False): "↙ better", (True, False): "better ↘"}
 """Whether more is better across and upward → where better is."""
 
@@ -84,7 +85,7 @@ def tradeoffs(
     })  # fmt: skip
     height = 520 + 8 * max(0, len(legend) - 6)  # a narrow screen has two or three in a row
     rows = -(-len(legend) // (4 if narrow else 9))
-    beneath = (LEGEND * (height - TOP) + 19 * rows + 10) / (1 + LEGEND)
+    beneath = (LEGEND * (height - TOP) + LEGEND_ROW * rows + 10) / (1 + LEGEND)
     return framed(figure, height, -LEGEND, left=80, bottom=round(beneath))
 
 

@@ -13,11 +13,7 @@ def test_the_template_becomes_a_data_set_to_run_on(server: Server, page: Any, pi
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(saved(page, "Template", tmp_path))
     page.get_by_role("button", name="Add data set").wait_for()
     picture("looked-at")
-    name = page.get_by_role("textbox", name="Name of the data set")
-    name.fill("readers")
-    name.press("Enter")
-    page.get_by_role("button", name="Add data set").click()
-    page.get_by_text("readers was added in").wait_for()
+    add(page, "readers")
     assert own.names(server.root) == ["readers"]
     picture("added")
     page.get_by_test_id("stMainBlockContainer").get_by_role("link", name="New run").first.click()
@@ -43,14 +39,19 @@ def test_the_worked_example_of_vectors_of_ones_own_ends_as_it_says(
     page.get_by_role("combobox", name="Test").click()
     page.get_by_role("option", name="the last by time").click()
     picture("vectors-looked-at")
-    name = page.get_by_role("textbox", name="Name of the data set")
-    name.fill("readers")
-    name.press("Enter")
-    page.get_by_role("button", name="Add data set").click()
-    page.get_by_text("readers was added in").wait_for()
+    add(page, "readers")
     split = load_split("readers", server.root)
     assert (split.n_users, split.n_items, split.test.counts().sum()) == (4, 5, 3), "as the worked example says"
     assert split.vectors is not None and split.vectors.items.shape == (5, 3)
+
+
+def add(page: Any, name: str) -> None:
+    """Name the data set and add it."""
+    field = page.get_by_role("textbox", name="Name of the data set")
+    field.fill(name)
+    field.press("Enter")
+    page.get_by_role("button", name="Add data set").click()
+    page.get_by_text(f"{name} was added in").wait_for()
 
 
 def saved(page: Any, button: str, folder: Path) -> Path:

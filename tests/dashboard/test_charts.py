@@ -26,20 +26,14 @@ def points(**columns: object) -> pd.DataFrame:
         "recall@20_low": [0.19, 0.17, 0.09],
         "recall@20_high": [0.22, 0.20, 0.12],
         "frontier": [True, True, False],
-        "encoder": "lightgcn",
-        "dim": 64,
-        "layers": 2,
-        "loss": "softmax",
-        "seed": 0,
-        "hardware": "Fake CPU",
-    }
+        "encoder": "lightgcn", "dim": 64, "layers": 2, "loss": "softmax", "seed": 0, "hardware": "Fake CPU",
+    }  # fmt: skip
     return pd.DataFrame(table | columns)
 
 
 def drawn(table: pd.DataFrame, x=BYTES, y=RECALL, log_x=True, log_y=False, references=()):
-    return charts.tradeoffs(
-        table, x, y, log_x=log_x, log_y=log_y, references=[charts.Reference(*r) for r in references]
-    )
+    lines = [charts.Reference(*r) for r in references]
+    return charts.tradeoffs(table, x, y, log_x=log_x, log_y=log_y, references=lines)
 
 
 def markers(figure):

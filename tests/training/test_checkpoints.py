@@ -13,12 +13,6 @@ from engine.training.trainer import train
 SMALL = {"dim": 16, "layers": 2, "batch": 256, "negatives": 32, "patience": 20}
 
 
-@pytest.fixture(scope="module")
-def blocks():
-    """Two communities that share nothing."""
-    return split("two-blocks", Reading(two_blocks(per_user=20), None))
-
-
 def quiet(**_fields):
     """Report to nobody."""
 

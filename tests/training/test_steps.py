@@ -4,21 +4,12 @@ import numpy as np
 import pytest
 
 from engine import encoders
-from engine.data.readers import Reading
-from engine.data.split import split
-from engine.data.synthetic import two_blocks
 from engine.spec import ModelSpec
 from engine.training import sampling
 from engine.training.losses import SoftmaxLoss
 from engine.training.losses import create as create_loss
 from engine.training.rules import settled
 from engine.training.trainer import ModelSteps
-
-
-@pytest.fixture(scope="module")
-def blocks():
-    """Two communities that share nothing."""
-    return split("two-blocks", Reading(two_blocks(per_user=20), None))
 
 
 def test_an_epoch_visits_every_interaction_once(blocks):

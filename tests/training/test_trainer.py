@@ -7,9 +7,6 @@ import pytest
 
 from engine import encoders, indexes
 from engine.codes import FloatCodes
-from engine.data.readers import Reading
-from engine.data.split import split
-from engine.data.synthetic import two_blocks
 from engine.errors import FewbitsError
 from engine.measure.ranking import hit_matrix
 from engine.spec import ModelSpec
@@ -17,12 +14,6 @@ from engine.training.rules import settled
 from engine.training.trainer import ModelSteps, train
 
 SMALL = {"dim": 16, "layers": 2, "epochs": 20, "batch": 256, "negatives": 32, "patience": 20}
-
-
-@pytest.fixture(scope="module")
-def blocks():
-    """Two communities that share nothing: whoever learned them recommends within the user's own."""
-    return split("two-blocks", Reading(two_blocks(per_user=20), None))
 
 
 def quiet(**_fields):
