@@ -138,3 +138,16 @@ def test_a_table_of_zeros_can_be_started_on(spec):
     zeros = {t: [np.zeros_like(x) for x in several] for t, several in layers(method).items()}
     method.start(zeros, {"user": np.zeros(N_USERS, int), "item": np.zeros(N_ITEMS, int)})
     assert np.isfinite(method.codes(zeros["item"], "item").decode()).all()
+
+
+def test_gradients_of_repeated_rows_are_summed_in_the_same_order_each_time(two_threads):
+    """HashGNN's links meet each shared negative several times; plain indexing sums such gradients in any order."""
+    quantizer = quantizers.create(RunSpec(dataset="demo", quantizer="hashgnn", bits=1))
+    generator = torch.Generator().manual_seed(0)
+    users, positives, start = (torch.randn(n, 64, generator=generator) for n in (2048, 2048, 560))
+    found = set()
+    for _ in range(200):
+        negatives = start.clone().requires_grad_()
+        quantizer._reconstruction(users, positives, negatives).backward()
+        found.add(negatives.grad.numpy().tobytes())
+    assert len(found) == 1
