@@ -32,6 +32,13 @@ STATIC = {"displayModeBar": False}
 """Plotly's configuration for all charts: no tool bar, since there is nothing to zoom."""
 SELECTABLE = {"displayModeBar": True, "displaylogo": False, "modeBarButtons": [["select2d", "lasso2d"]]}
 """The same for charts whose points can be selected: two tools, for a box and for a lasso."""
+FONT = {"family": '"Source Sans", sans-serif', "size": 12}
+CLEAR, FAINT = "rgba(0, 0, 0, 0)", "rgba(128, 128, 128, 0.25)"
+"""The page shines through; grids are seen on light and on dark."""
+AXIS: dict[str, Any] = {
+    "automargin": True, "gridcolor": FAINT, "zerolinecolor": FAINT, "tickcolor": FAINT,
+    "title": {"font": {"size": 14}, "standoff": 20},
+}  # fmt: skip
 TOP = 30
 """Margin above a chart, in pixels."""
 TICKS = 12
@@ -71,15 +78,23 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def framed(figure: go.Figure, height: int = 340, legend: float = -0.25, left: int = 10, bottom: int = 10) -> go.Figure:
-    """Give a figure its height, margins and a legend beneath, and return it.
+    """Give a figure its height, margins, a legend beneath and the look that both themes share, and return it.
 
     Margins grow by themselves to what axes and legend take, but then all is drawn once more: ``left`` and ``bottom``
     are for charts with so many marks that this would be felt.
+
+    Streamlit hands plotly an equal copy of each chart right after the chart itself. Where the copy has a template, or
+    new arrays without a revision that stays the same, plotly draws all of it again: so there is no template, and
+    ``st.plotly_chart`` is called with ``theme=None``. ``look.css`` gives text the colour of the page's.
     """
+    figure.layout.template = None
     figure.update_layout(
-        height=height, margin={"l": left, "r": 10, "t": TOP, "b": bottom}, dragmode=False, hovermode="closest",
+        height=height, margin={"l": left, "r": 10, "t": TOP, "b": bottom, "pad": 8}, dragmode=False,
+        hovermode="closest", datarevision=1,
         legend={"orientation": "h", "yanchor": "top", "y": legend, "x": 0, "itemsizing": "constant", "title": None},
+        font=FONT, paper_bgcolor=CLEAR, plot_bgcolor=CLEAR, hoverlabel={"font": FONT, "align": "left"},
+        modebar={"bgcolor": CLEAR, "color": GREY, "activecolor": PALETTE[0]}, newselection={"line": {"color": GREY}},
     )  # fmt: skip
-    figure.update_xaxes(automargin=True)
-    figure.update_yaxes(automargin=True)
+    figure.update_xaxes(AXIS, showgrid=False, zeroline=False)
+    figure.update_yaxes(AXIS)
     return figure

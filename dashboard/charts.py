@@ -86,7 +86,8 @@ def tradeoffs(
     height = 520 + 8 * max(0, len(legend) - 6)  # a narrow screen has two or three in a row
     rows = -(-len(legend) // (4 if narrow else 9))
     beneath = (LEGEND * (height - TOP) + LEGEND_ROW * rows + 10) / (1 + LEGEND)
-    return framed(figure, height, -LEGEND, left=80, bottom=round(beneath))
+    framed(figure, height, -LEGEND, left=80, bottom=round(beneath))
+    return figure.update_layout(clickmode="event+select", dragmode="pan")  # as streamlit would, in a drawing of its own
 
 
 def crowded(points: pd.DataFrame) -> bool:

@@ -117,7 +117,9 @@ def _groups(
     """Draw one chart, say who loses most, and give the same as a table."""
     title = f"recall@{k}" + (f", change against {LETTERS[0]}" if relative else "")
     figure = who_loses.figure(table, points, groups, title, relative)
-    st.plotly_chart(figure, key=f"c_{whose}", config=STATIC, alt=f"{title} by group of {whose}; a table follows.")
+    st.plotly_chart(
+        figure, theme=None, key=f"c_{whose}", config=STATIC, alt=f"{title} by group of {whose}; a table follows."
+    )
     heads = [plain(head) for head in points["head"]]
     words = [f"- {heads[p]}: {who_loses.verdict(table, p, groups)}." for p in range(1, len(points))]
     st.markdown("\n".join(words))

@@ -90,8 +90,11 @@ JS = """
 const SCALES = { png: 2, svg: 1 };
 const FONT = "Arial, Helvetica, sans-serif"; // pictures do not hold the page's own font: another would not fit its room
 
-function withFont(layout) {
-  const text = JSON.stringify({ ...layout, font: { family: "", ...layout.font } });
+function asSeen(chart) { // the page gives its colours by style sheet, which pictures do not have
+  const ink = getComputedStyle(chart).color;
+  const paper = getComputedStyle(document.querySelector(".stApp")).backgroundColor;
+  const own = { font: { family: "", ...chart.layout.font, color: ink }, paper_bgcolor: paper, plot_bgcolor: paper };
+  const text = JSON.stringify({ ...chart.layout, ...own });
   return JSON.parse(text, (name, value) => (name === "family" ? FONT : value));
 }
 
@@ -108,7 +111,7 @@ export default function ({ parentElement, data }) {
     const size = { width: Math.max(1000, Math.round(shown.width)), height: Math.max(560, Math.round(shown.height)) };
     told.textContent = "making the picture";
     try {
-      const figure = { data: chart.data.map((trace) => ({ ...trace })), layout: withFont(chart.layout) };
+      const figure = { data: chart.data.map((trace) => ({ ...trace })), layout: asSeen(chart) };
       link.href = await window.Plotly.toImage(figure, { format, scale: SCALES[format], ...size });
       link.download = `${data.name}.${format}`;
       link.click();

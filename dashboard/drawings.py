@@ -50,14 +50,22 @@ def drawings(
     chosen: Mapping[str, Sequence[Any]],
     log_x: bool,
     log_y: bool,
+    width: float | None,
     _shown: pd.DataFrame,
     _table: pd.DataFrame,
 ) -> Drawings:
-    """Return the charts of the points ``_shown``, which the other arguments name; ``_table`` holds all points."""
+    """Return the charts of the points ``_shown``, which the other arguments name; ``_table`` holds all points.
+
+    Parameters
+    ----------
+    width : of a single chart, in pixels; None: the browser finds it. Several share the page and find theirs.
+    """
     judged = frontiers.judged(_shown, view.x.column, view.y.column, view.by)
     panels = frontiers.panels(judged, view.by, view.datasets)
     some = panels[:PANELS]
     made = [_drawn(title, points, _table, view, log_x, log_y, len(panels) > 1) for title, points in some]
+    if width and len(made) == 1:
+        made[0].figure.update_layout(width=width)
     return Drawings(judged, made, [title for title, _ in panels[PANELS:]])
 
 

@@ -60,6 +60,7 @@ def quality(rows: pd.DataFrame) -> None:
         with column:
             st.plotly_chart(
                 run_charts.quality_by_k(rows, metric, title),
+                theme=None,
                 key=f"by_k_{metric}",
                 config=STATIC,
                 alt=f"{title} by list length",
@@ -114,6 +115,7 @@ def speed(run_id: str, rows: pd.DataFrame) -> None:
             measured = {name: v for name, v in found.items() if v is not None}
             st.plotly_chart(
                 run_charts.latency(single, measured),
+                theme=None,
                 key=f"latency_{bits}",
                 config=STATIC,
                 alt="Histogram of raw search times",
@@ -171,7 +173,7 @@ def _curve(record: dict[str, Any], what: str, words: str) -> None:
         return
     figure = run_charts.training(history, record.get("best_epoch"))
     alt = f"{what.capitalize()} loss and validation NDCG by epoch"
-    st.plotly_chart(figure, key=what, config=STATIC, alt=alt)
+    st.plotly_chart(figure, theme=None, key=what, config=STATIC, alt=alt)
     st.caption(words)
 
 

@@ -119,6 +119,7 @@ def _split(split: dict[str, Any]) -> None:
         counts = data.items(split["key"])["train_users"].to_numpy()
         st.plotly_chart(
             run_charts.popularity(counts),
+            theme=None,
             key="popularity",
             config=STATIC,
             alt="Users for each item, most popular first",
@@ -132,6 +133,7 @@ def _split(split: dict[str, Any]) -> None:
         st.markdown("**Length of the histories**")
         st.plotly_chart(
             run_charts.history_lengths(data.history_lengths(split["key"])),
+            theme=None,
             key="lengths",
             config=STATIC,
             alt="Training items of each user",

@@ -9,6 +9,7 @@ from dashboard import (
     first_steps,
     frontiers,
     labels,
+    ruler,
     shipped,
     shipped_parts,
     size_parts,
@@ -20,6 +21,8 @@ from dashboard.drawings import Drawing, Drawings, drawings
 from dashboard.tradeoff_controls import View, choose_filters, choose_view
 from dashboard.tradeoff_parts import Chosen, actions, beneath, clicked
 from dashboard.widgets import guarded, plain
+
+RULER = "t_ruler"
 
 
 def render() -> None:
@@ -50,7 +53,8 @@ def render() -> None:
         st.info("Both axes show the same metric: choose another for one of them.", icon=":material/info:")
         return
     name = f"{data.snapshot()} {shipped.version()} {len(table)}"
-    drawn = drawings(str(data.root()), name, view, hardware, chosen, log_x, log_y, shown, table)
+    choice = (name, view, hardware, chosen, log_x, log_y)
+    drawn = drawings(str(data.root()), *choice, ruler.width_for(RULER, repr(choice)), shown, table)
     judged = drawn.judged
     if judged.empty:
         _nothing(shown, view)
@@ -60,6 +64,7 @@ def render() -> None:
     selected += beneath(shown, judged, points, view)
     with place:
         actions(shipped_parts.openable(list(dict.fromkeys(selected)), measured), points)
+    ruler.lay(RULER)
 
 
 def _nothing(shown: pd.DataFrame, view: View) -> None:
@@ -99,7 +104,8 @@ def _chart(key: str, one: Drawing, view: View) -> Chosen:
     counts = f"{one.points:,} points, {one.best} on the frontier"
     where = f" on {one.title}" if one.title else ""
     state = st.plotly_chart(
-        one.figure, key=key, on_select="rerun", selection_mode=("points", "box", "lasso"), config=SELECTABLE,
+        one.figure, theme=None, key=key, config=SELECTABLE, on_select="rerun",
+        selection_mode=("points", "box", "lasso"),
         alt=f"{view.y.title} against {view.x.title}{where}: {counts}; a table follows.",
     )  # fmt: skip
     fewer = f" Points of one method that cover each other are drawn once: {one.marks:,} marks."

@@ -50,6 +50,31 @@ def test_what_is_filtered_and_selected_is_compared_down_to_its_users(filled: Ser
     assert page.get_by_test_id("stException").count() == 0
 
 
+COUNT_DRAWINGS = """() => {
+  window.drawings = 0;
+  window.counting?.disconnect();
+  const drawn = change => change.target.closest?.('.st-key-t_chart .scatterlayer');
+  window.counting = new MutationObserver(changes => { drawings += changes.some(drawn); });
+  counting.observe(document.querySelector('.stMain'),
+    {subtree: true, childList: true, attributes: true, attributeFilter: ['d', 'transform']});
+}"""
+
+
+def test_another_axis_draws_the_chart_once_and_at_its_full_width(filled: Server, page: Any) -> None:
+    page.goto(filled.url)
+    page.locator(POINTS).first.wait_for()
+    page.wait_for_timeout(2000)  # the ruler tells how wide the page is, once
+    for axis, title in (("NDCG", "NDCG@20"), ("Overlap with float32", "Overlap@20")):
+        page.evaluate(COUNT_DRAWINGS)
+        choose(page, "Vertical axis", axis)
+        page.locator(".st-key-t_chart .ytitle", has_text=title).wait_for()
+        settled(page)
+        page.wait_for_timeout(500)
+        assert page.evaluate("drawings") == 1, "drawn hidden, or as a copy of itself: each takes a tenth of a second"
+    width = "document.querySelector('.st-key-t_chart {}').getBoundingClientRect().width"
+    assert page.evaluate(width.format(".main-svg")) == page.evaluate(width.format(".stPlotlyChart"))
+
+
 def choose(page: Any, field: str, option: str) -> None:
     """Type into a field until it offers the option, and take it: a field that is drawn anew forgets what was typed."""
     offered = page.get_by_role("option", name=option, exact=True)

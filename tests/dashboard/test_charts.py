@@ -246,3 +246,10 @@ def test_the_latency_histogram_leaves_out_the_slowest_but_keeps_the_percentiles(
 
 def test_popularity_is_sorted_and_leaves_out_what_nobody_has():
     assert list(run_charts.popularity(np.array([0, 3, 9, 1])).data[0].y) == [9, 3, 1]
+
+
+def test_no_chart_has_what_makes_plotly_draw_an_equal_copy_anew():
+    samples = pd.DataFrame({"microseconds": np.linspace(10, 20, 99)})
+    for figure in (drawn(points()), run_charts.latency(samples, {"p50": 15.0}), run_charts.popularity(np.arange(9))):
+        layout = figure.to_dict()["layout"]
+        assert "template" not in layout and layout["datarevision"] == 1
