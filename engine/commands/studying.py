@@ -170,11 +170,13 @@ def _report(
     "--dataset", "--datasets", "datasets", default=",".join(DATASETS), show_default=True,
     help="Data sets, comma-separated: what is of others stays here.",
 )  # fmt: skip
+@click.option("--keep", is_flag=True, help="Keep the rows that lie there, but for models that are measured here too.")
 @ROOT
-def collect(to: Path, datasets: str, root: Path | None) -> None:
+def collect(to: Path, datasets: str, keep: bool, root: Path | None) -> None:
     """Write the measured rows of all runs on these data sets, and the failed runs with their reasons, as Parquet.
 
-    No data, no vectors, nothing of single users or items. Rows of earlier collections in that folder are replaced.
+    No data, no vectors, nothing of single users or items. Rows of earlier collections in that folder are replaced;
+    with --keep they stay, so that several machines can share a study: all runs of one model are of one machine.
     """
     from engine.study.collect import write
 
@@ -183,8 +185,9 @@ def collect(to: Path, datasets: str, root: Path | None) -> None:
     if not chosen:
         raise FewbitsError(f"no run on {datasets} in {folder}; `python -m engine study reference` makes them")
     defaults = {m["name"]: {o["name"]: o["default"] for o in m["options"]} for m in _quantizers()}
-    said = write(chosen, to, defaults, say)
-    click.echo(f"{said['done']:,} runs, {said['failed']} failed ones, {said['bytes'] / 1e6:.2f} MB in {to}")
+    said = write(chosen, to, defaults, say, keep)
+    before = f" ({said['kept']:,} from before)" if keep else ""
+    click.echo(f"{said['done']:,} runs{before}, {said['failed']} failed ones, {said['bytes'] / 1e6:.2f} MB in {to}")
 
 
 def _dataset(folder: RunFolder) -> str | None:
@@ -196,10 +199,16 @@ def _dataset(folder: RunFolder) -> str | None:
 
 
 @study.command(epilog="Example:  python -m engine study check")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: compared, equal, differing, latency.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object: compared, equal, differing, latency, elsewhere."
+)
 @ROOT
 def check(as_json: bool, root: Path | None) -> None:
-    """Compare the runs of a folder with the shipped rows: quality must be equal to the last bit, times are told."""
+    """Compare the runs of a folder with the shipped rows: quality must be equal to the last bit, times are told.
+
+    That holds on the kind of processor that a shipped row names. Another adds up in another order, so that training
+    ends elsewhere: of those runs it is told how far what they keep of float32's recall@20 lies from the shipped share.
+    """
     from engine.study.check import compared
 
     folder = runs_root(root)
@@ -211,7 +220,19 @@ def check(as_json: bool, root: Path | None) -> None:
         click.echo(f"{row['run_id']} {row['metric']}@{row['k']}: shipped {row['shipped']!r}, here {row['here']!r}")
     words = f"{found['equal']:,} of {found['compared']:,} quality figures of {found['runs']:,} runs are equal"
     times = "" if found["latency"] is None else f"; p50 here is {found['latency']:.2f} times the shipped one (median)"
-    click.echo(words + times)
+    if found["runs"]:
+        click.echo(words + times)
+    if (other := found["elsewhere"])["runs"]:
+        kept = other["kept"]
+        how = (
+            ""
+            if not kept
+            else (
+                f": what they keep of float32's recall@20 differs by {kept['median']:.2%} (median) and "
+                f"{kept['most']:.2%} at most"
+            )
+        )
+        click.echo(f"{other['runs']:,} runs were measured on another kind of processor ({', '.join(other['on'])}){how}")
 
 
 @study.command(epilog="Example:  python -m engine study readme")

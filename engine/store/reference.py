@@ -77,6 +77,12 @@ def write(path: Path, runs: list[dict[str, Any]], rows: list[dict[str, Any]]) ->
     return size
 
 
+def stored(path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the shipped runs and rows as `write` takes them; empty where none are shipped."""
+    read = (_read(path, "runs", SHIPPED_RUNS), _read(path, "rows", SHIPPED_ROWS))
+    return read[0].to_pylist(), read[1].to_pylist()
+
+
 def runs(path: Path) -> pd.DataFrame:
     """Return the shipped runs, one row each with the columns of the catalog; empty where none are shipped."""
     return _read(path, "runs", SHIPPED_RUNS).to_pandas()

@@ -1,4 +1,9 @@
-"""From the folders of a study's runs to the rows that are shipped: no data, no vectors, nothing of single users."""
+"""From the folders of a study's runs to the rows that are shipped: no data, no vectors, nothing of single users.
+
+Several machines can share a study: what one collects can be put beside what lies there already. All runs of a model
+(data set, settings and seed) are then of one machine, since training ends elsewhere on another kind of processor, and
+what a form keeps is compared with float32 of the very same model.
+"""
 
 import json
 import re
@@ -22,12 +27,15 @@ def write(
     to: Path,
     defaults: Mapping[str, Mapping[str, Any]],
     say: Callable[[str], None] = lambda _: None,
+    keep: bool = False,
 ) -> dict[str, int]:
-    """Write the rows of finished and failed runs; return how many there are of each, and the bytes written.
+    """Write the rows of finished and failed runs; return how many there are of each, the bytes written, and how many
+    runs were "kept" from before.
 
     Parameters
     ----------
     defaults : quantizer → its options' defaults.
+    keep : whether the rows that lie there stay, but for those of models that are among ``folders`` as well.
     """
     runs: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
@@ -40,9 +48,19 @@ def write(
             rows += [{**row, **about} for row in [*measured, *(share_rows(folder) if state == "done" else [])]]
         if number % 100 == 0:
             say(f"{number} of {len(folders)} runs read")
+    before = reference.stored(to) if keep else ([], [])
+    anew = {_model(run) for run in runs}
+    kept = [run for run in before[0] if _model(run) not in anew]
+    ids = {run["run_id"] for run in kept}
+    runs, rows = [*kept, *runs], [*(row for row in before[1] if row["run_id"] in ids), *rows]
     size = reference.write(to, sorted(runs, key=_order), rows)
     failed = sum(run["state"] in FAILED for run in runs)
-    return {"done": len(runs) - failed, "failed": failed, "bytes": size}
+    return {"done": len(runs) - failed, "failed": failed, "bytes": size, "kept": len(kept)}
+
+
+def _model(run: dict[str, Any]) -> tuple[str, str]:
+    """Return what tells the models of a study apart; of a failed run too, which may have none."""
+    return run["dataset"], json.dumps(json.loads(run["spec"])["model"], sort_keys=True)
 
 
 def _order(run: dict[str, Any]) -> tuple[str, str]:

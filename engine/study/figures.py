@@ -2,7 +2,7 @@
 
 A share kept is the recall@20 of a form over that of float32 with the same model and seed. Figures are means over seeds
 with the 95 % interval of that mean (Student's t); of one seed there is no interval. Times are compared only between
-points of one machine.
+points of one machine: for each model on a data set, the one with most of its timed points.
 """
 
 import math
@@ -63,14 +63,14 @@ class Study:
     def __init__(self, points: pd.DataFrame) -> None:
         """Take points as `engine.store.reference.points` gives them."""
         self._points: dict[tuple[str, str, Model], list[Point]] = {}
-        self._machines: dict[str, Counter[str]] = {}
+        self._machines: dict[tuple[str, Model], Counter[str]] = {}
         if len(points):
             there = [column for column in (*NEEDED, *MEASURED) if column in points]
             for point in _with_kept(points)[[*there, "kept"]].to_dict("records"):
                 model = (point["encoder"], point["dim"], point["layers"])
                 self._points.setdefault((point["dataset"], point["form"], model), []).append(point)
                 if _measured(point, P50):
-                    self._machines.setdefault(point["dataset"], Counter())[point["hardware"]] += 1
+                    self._machines.setdefault((point["dataset"], model), Counter())[point["hardware"]] += 1
 
     def datasets(self) -> list[str]:
         """Return the data sets on which a form was measured beside float32, in the study's order."""
@@ -107,9 +107,7 @@ class Study:
         return None if found is None else found.mean
 
     def p50(self, dataset: str, form: str, users: str, model: Model = LIGHTGCN) -> float | None:
-        """Return the median over seeds of the median latency in µs, on the machine with most points of this data set;
-        None where it was not timed there.
-        """
+        """Return the median over seeds of the median latency in µs on `hardware`; None where it was not timed there."""
         times = self._timed(dataset, form, users, model)
         return statistics.median(times.values()) if times else None
 
@@ -121,18 +119,18 @@ class Study:
         ratios = [theirs[seed] / own[seed] for seed in own if seed in theirs]
         return statistics.median(ratios) if ratios else None
 
-    def hardware(self, dataset: str) -> str | None:
-        """Return the machine with most timed points on a data set."""
-        machines = self._machines.get(dataset)
+    def hardware(self, dataset: str, model: Model = LIGHTGCN) -> str | None:
+        """Return the machine with most timed points of a model on a data set; None where none was timed."""
+        machines = self._machines.get((dataset, model))
         return machines.most_common(1)[0][0] if machines else None
 
     def _timed(self, dataset: str, form: str, users: str, model: Model) -> dict[int, float]:
-        return self._by_seed(dataset, form, users, P50, model, self.hardware(dataset))
+        return self._by_seed(dataset, form, users, P50, model, self.hardware(dataset, model))
 
     def _by_seed(
         self, dataset: str, form: str, users: str, column: str, model: Model, hardware: str | None = None
     ) -> dict[int, float]:
-        """Return seed → a column of a form, on one machine or (quality is the same on all) the mean over machines."""
+        """Return seed → a column of a form, on one machine or (None: any) the mean over machines."""
         values: dict[int, list[float]] = {}
         for point in self._points.get((dataset, form, model), ()):
             wanted = point["query_bits"] == (FLOAT_BITS if users == "float32" else point["bits"])

@@ -80,12 +80,15 @@ def _about(folder: Path, runs: pd.DataFrame) -> str:
 
 
 def _exact(study: Study, dataset: str) -> str:
-    """Return what float32 reaches, in a sentence."""
+    """Return what float32 reaches, and where times were taken, in two sentences."""
     exact = study.value(dataset, FLOAT.text, "float32", QUALITY)
     if exact is None:
         return ""
     half = "" if exact.half is None else f" ± {exact.half:.4f}"
-    return f"float32 reaches a recall@20 of {exact.mean:.4f}{half} ({exact.seeds} seed{'s' * (exact.seeds > 1)})."
+    return (
+        f"float32 reaches a recall@20 of {exact.mean:.4f}{half} ({exact.seeds} seed{'s' * (exact.seeds > 1)}). "
+        f"Times are of {study.hardware(dataset) or 'no machine'}."
+    )
 
 
 def _failures(runs: pd.DataFrame) -> list[str]:

@@ -14,6 +14,7 @@ from engine.store.files import write_json
 from engine.store.folders import RunFolder, run_folders
 from engine.study.plan import Planned
 from tests.commands.test_commands import engine  # noqa: F401 - a fixture
+from tests.study.shipped_rows import ship
 
 QUICK = {"encoder": "mf", "dim": 8, "epochs": 1}
 
@@ -58,6 +59,8 @@ def test_a_failed_run_is_passed_over_and_the_rest_is_shipped_as_it_was_measured(
     _is_what_was_measured(root, shipped)
     monkeypatch.setenv("FEWBITS_REFERENCE", str(shipped))
     _differs_where_it_does(study, done[0], shipped)
+    _elsewhere_only_shares_are_compared(study, shipped)
+    _joins_what_another_machine_measured(study, tmp_path / "joined")
 
 
 def _is_what_was_measured(root, shipped):
@@ -85,6 +88,38 @@ def _differs_where_it_does(study, run, shipped):
     write_json(run.file("manifest.json"), manifest)
     (other,) = json.loads(study("check", "--json").stdout)["differing"]
     assert (other["run_id"], other["metric"], other["k"], other["here"]) == (run.run_id, "ndcg", 20, row["value"])
+
+
+def _elsewhere_only_shares_are_compared(study, shipped):
+    """Rows of another kind of processor need not be equal; what is kept of float32 is told apart by how much."""
+    runs, rows = reference.stored(shipped)
+    key = {"query_bits": 32, "metric": "recall", "k": 20}
+    for row in rows:
+        row["hardware"] = "Another CPU, 2 cores"
+        if row["run_id"].startswith("demo-sign") and {name: row[name] for name in key} == key:
+            row["value"] *= 1.01
+            exact = next(r for r in rows if r["run_id"].startswith("demo-float32") and {n: r[n] for n in key} == key)
+            apart = row["value"] / 101 / exact["value"]
+    reference.write(shipped, runs, rows)
+    told = json.loads(study("check", "--json").stdout)
+    assert (told["runs"], told["compared"]) == (0, 0)
+    assert (told["elsewhere"]["runs"], told["elsewhere"]["on"]) == (2, ["Another CPU, 2 cores"])
+    assert told["elsewhere"]["kept"]["most"] == pytest.approx(apart)
+    assert "another kind of processor (Another CPU, 2 cores)" in study("check").stdout
+
+
+def _joins_what_another_machine_measured(study, to):
+    """A model's runs are of one machine: those of another seed stay, those of the same model make room."""
+    collect = ("collect", "--to", str(to), "--dataset", "demo,gowalla")
+    ship(to, ["demo"], ["uniform"], seeds=[7])
+    assert f"{len(there := reference.runs(to)) + 2} runs ({len(there)} from before), 1 failed" in (
+        study(*collect, "--keep").stdout
+    )
+    points = reference.points(to)
+    assert set(points["seed"]) == {0, 7} and points["recall@20"].notna().all()
+    again = study(*collect, "--keep").stdout
+    assert f"({len(there)} from before)" in again, "what was measured here is there once"
+    assert "2 runs, 1 failed" in study(*collect).stdout and set(reference.points(to)["seed"]) == {0}
 
 
 def test_data_sets_of_one_s_own_stay_here_unless_they_are_named(study, root, tmp_path):

@@ -73,6 +73,16 @@ def test_times_of_two_machines_are_never_compared(tmp_path, folder):
     assert both.speedup("gowalla", "uniform 4 bit", "own") is None, "the only float32 is of another machine"
 
 
+def test_a_model_that_another_machine_measured_has_its_times_compared_there(tmp_path, folder):
+    ship(tmp_path, ["gowalla"], ["layers"], seeds=[0], hardware="A fast CPU")
+    own = reference.points(folder)
+    others = own[(own["dim"] != 256) | (own["layers"] != 2)]
+    both = Study(pd.concat([others, reference.points(tmp_path)], ignore_index=True))
+    layered = ("lightgcn", 256, 2)
+    assert (both.hardware("gowalla"), both.hardware("gowalla", layered)) == ("Some CPU, 2 cores", "A fast CPU")
+    assert both.speedup("gowalla", "l2qgcn 1 bit", "own", model=layered) > 1
+
+
 def test_the_table_says_what_each_form_keeps_and_how_fast_it_is(study):
     rows = {row.label: row for row in table.rows(study, "gowalla")}
     four = rows["`uniform` 4 bits"]
