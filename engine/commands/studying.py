@@ -34,7 +34,7 @@ def study() -> None:
     help="Data sets, comma-separated; your own as well.",
 )  # fmt: skip
 @click.option("--seeds", help="Seeds of every form, comma-separated. Default: 0,1,2, and 3,4 for the headline forms.")
-@click.option("--only", help=f"Only these stages ({', '.join(STAGES)}) or quantizers, comma-separated.")
+@click.option("--only", help=f"Only these stages ({', '.join(STAGES)}) and these quantizers, comma-separated.")
 @click.option("--dry-run", is_flag=True, help="Print the plan, what is left of it and about how long; run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object: planned, done, left, seconds, failed …")
 @DEVICE

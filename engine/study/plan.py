@@ -41,7 +41,7 @@ def plan(datasets: Sequence[str] = DATASETS, seeds: Sequence[int] = (), only: Co
     Parameters
     ----------
     seeds : of every form; none: 0 to 2, and 3 and 4 for the headline forms.
-    only : stages or quantizers; none: all.
+    only : stages and quantizers; of both kinds: these stages' runs of these quantizers; none: all.
 
     Raises
     ------
@@ -52,9 +52,10 @@ def plan(datasets: Sequence[str] = DATASETS, seeds: Sequence[int] = (), only: Co
     for name in only:
         if name not in STAGES and name not in known:
             raise unknown("stage or quantizer of the study", name, [*STAGES, *sorted(known)])
+    quantizers = set(only) & known or known
     runs: dict[str, Planned] = {}
-    for stage in STAGES:
-        chosen = [(f, m) for s, f, m in _forms() if s == stage and (not only or {stage, f.quantizer} & set(only))]
+    for stage in [name for name in STAGES if name in only] or STAGES:
+        chosen = [(f, m) for s, f, m in _forms() if s == stage and f.quantizer in quantizers]
         for seed in _seeds(stage, seeds):
             for dataset in datasets:
                 for form, model in chosen:

@@ -58,6 +58,13 @@ def test_a_name_that_is_no_stage_is_refused_with_the_known_ones():
         plan(only=["cor"])
 
 
+def test_stages_and_quantizers_that_are_asked_for_are_both_meant():
+    runs = plan(["gowalla"], [0], ["dimensions", "float32", "sign"])
+    assert {run.stage for run in runs} == {"dimensions"}
+    assert {run.spec.quantizer for run in runs} == {"float32", "sign"}
+    assert {run.spec.model.dim for run in plan(["gowalla"], [0], ["sign"])} == {32, 64, 128, 256}, "of all stages"
+
+
 def test_runs_that_cannot_be_run_here_are_counted_under_their_reason():
     def check(spec: RunSpec) -> RunSpec:
         if spec.quantizer == "peer":
