@@ -10,7 +10,7 @@ ROOT = str(HERE.parent)
 if ROOT not in sys.path:  # streamlit puts only this file's folder there; `engine` and `dashboard` lie one above
     sys.path.insert(0, ROOT)
 
-from dashboard import commands, failures  # noqa: E402
+from dashboard import commands, failures, ruler  # noqa: E402
 from dashboard.widgets import boundary, guarded  # noqa: E402
 
 PAGES = {
@@ -67,3 +67,4 @@ with st.sidebar:
     engine_status()
 with boundary():
     page.run()
+ruler.lay()

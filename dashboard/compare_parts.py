@@ -6,8 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import compare, comparison, labels, who_loses
-from dashboard.chart_style import STATIC
+from dashboard import compare, comparison, labels, ruler, who_loses
 from dashboard.compare import LETTERS
 from dashboard.comparison import Group, Paired
 from dashboard.labels import QUALITY
@@ -117,9 +116,8 @@ def _groups(
     """Draw one chart, say who loses most, and give the same as a table."""
     title = f"recall@{k}" + (f", change against {LETTERS[0]}" if relative else "")
     figure = who_loses.figure(table, points, groups, title, relative)
-    st.plotly_chart(
-        figure, theme=None, key=f"c_{whose}", config=STATIC, alt=f"{title} by group of {whose}; a table follows."
-    )
+    of = (points.to_csv(), k, relative)
+    ruler.chart(figure, f"c_{whose}", f"{title} by group of {whose}; a table follows.", of, halves=True)
     heads = [plain(head) for head in points["head"]]
     words = [f"- {heads[p]}: {who_loses.verdict(table, p, groups)}." for p in range(1, len(points))]
     st.markdown("\n".join(words))

@@ -11,6 +11,7 @@ import streamlit as st
 from dashboard import charts, frontiers
 from dashboard.charts import Reference
 from dashboard.labels import QUALITY, Axis
+from dashboard.ruler import half
 from dashboard.tradeoff_controls import View
 
 PANELS = 6
@@ -58,14 +59,14 @@ def drawings(
 
     Parameters
     ----------
-    width : of a single chart, in pixels; None: the browser finds it. Several share the page and find theirs.
+    width : of the page, in pixels; None: the browser finds it
     """
     judged = frontiers.judged(_shown, view.x.column, view.y.column, view.by)
     panels = frontiers.panels(judged, view.by, view.datasets)
     some = panels[:PANELS]
     made = [_drawn(title, points, _table, view, log_x, log_y, len(panels) > 1) for title, points in some]
-    if width and len(made) == 1:
-        made[0].figure.update_layout(width=width)
+    for one in made:
+        one.figure.update_layout(width=width if len(made) == 1 else half(width))
     return Drawings(judged, made, [title for title, _ in panels[PANELS:]])
 
 

@@ -5,8 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, labels, run_charts
-from dashboard.chart_style import STATIC
+from dashboard import data, labels, ruler, run_charts
 from dashboard.widgets import plain
 from engine.spec import DRIFT_LIMIT, KS
 
@@ -58,13 +57,8 @@ def quality(rows: pd.DataFrame) -> None:
     for column, metric in ((left, "recall"), (right, "ndcg")):
         title = labels.QUALITY[metric].title
         with column:
-            st.plotly_chart(
-                run_charts.quality_by_k(rows, metric, title),
-                theme=None,
-                key=f"by_k_{metric}",
-                config=STATIC,
-                alt=f"{title} by list length",
-            )
+            figure = run_charts.quality_by_k(rows, metric, title)
+            ruler.chart(figure, f"by_k_{metric}", f"{title} by list length", rows["run_id"].iloc[0], halves=True)
     table = []
     names = {"recall": "Recall", "ndcg": "NDCG", "overlap": "Overlap with float32", "tied": "Tied places"}
     for bits in precisions(rows):
@@ -72,7 +66,7 @@ def quality(rows: pd.DataFrame) -> None:
             cells = {f"k = {k}": _with_interval(rows, metric, k, bits) for k in KS}
             if any(cells.values()):
                 table.append({"Metric": title, "Users searched at": labels.queries(bits), **cells})
-    st.dataframe(pd.DataFrame(table), hide_index=True)
+    st.table(pd.DataFrame(table), hide_index=True)  # the other kind loads half a megabyte of script first
     users = value(rows, "users")
     st.caption(
         ("" if users is None else f"Means over {users:,.0f} users with held-out items. ")
@@ -113,13 +107,8 @@ def speed(run_id: str, rows: pd.DataFrame) -> None:
         single = single[~single["cold"]] if "cold" in single else single
         if len(single):
             measured = {name: v for name, v in found.items() if v is not None}
-            st.plotly_chart(
-                run_charts.latency(single, measured),
-                theme=None,
-                key=f"latency_{bits}",
-                config=STATIC,
-                alt="Histogram of raw search times",
-            )
+            figure = run_charts.latency(single, measured)
+            ruler.chart(figure, f"latency_{bits}", "Histogram of raw search times", run_id)
             st.caption(
                 f"{len(single):,} timed searches; the slowest 0.5 % are outside the chart but in the percentiles."
             )
@@ -173,7 +162,7 @@ def _curve(record: dict[str, Any], what: str, words: str) -> None:
         return
     figure = run_charts.training(history, record.get("best_epoch"))
     alt = f"{what.capitalize()} loss and validation NDCG by epoch"
-    st.plotly_chart(figure, theme=None, key=what, config=STATIC, alt=alt)
+    ruler.chart(figure, what, alt, record.get("key") or repr(history.to_dict("list")))
     st.caption(words)
 
 

@@ -46,6 +46,8 @@ def rows(own: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
 
 def openable(selected: Chosen, own: pd.DataFrame) -> Chosen:
     """Return the selected points whose runs are here; say of the others why they cannot be opened."""
+    if not selected:
+        return []
     here = set(own["run_id"]) if len(own) else set()
     kept = [point for point in selected if point[0] in here]
     if len(kept) < len(selected):

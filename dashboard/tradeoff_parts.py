@@ -1,5 +1,6 @@
 """Beneath the trade-off chart: what can be done with the selected points, and all points as a table and as files."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -27,13 +28,12 @@ def clicked(state: Any) -> Chosen:
     return [(str(mark[0]), int(mark[1])) for mark in marks if mark]
 
 
-def actions(chosen: Chosen, points: pd.DataFrame) -> None:
-    """Say how many points are selected and what can be done with them.
+Rows = Callable[[], pd.DataFrame]
+"""Gives the catalog's own rows, for an export."""
 
-    Parameters
-    ----------
-    points : the catalog's own rows, for the export
-    """
+
+def actions(chosen: Chosen, rows: Rows) -> None:
+    """Say how many points are selected and what can be done with them."""
     n, runs = len(chosen), list(dict.fromkeys(run_id for run_id, _ in chosen))
     with st.container(horizontal=True, vertical_alignment="center", key="t_actions"):
         if not chosen:
@@ -54,16 +54,20 @@ def actions(chosen: Chosen, points: pd.DataFrame) -> None:
             help=f"Side by side, with what differs. {COMPARED[0]} to {COMPARED[1]} points can be compared.",
         ):  # fmt: skip
             st.switch_page(COMPARE_PAGE, query_params={"points": compare.written(chosen)})
-        of = pd.MultiIndex.from_frame(points[["run_id", "query_bits"]]).isin(chosen)
+
+        def selected() -> pd.DataFrame:
+            points = rows()
+            return points[pd.MultiIndex.from_frame(points[["run_id", "query_bits"]]).isin(chosen)]
+
         with st.popover("Export selection", icon=":material/download:", key="t_export"):
-            downloads.table(points[of], "fewbits-selection", "t_selected")
+            downloads.table(selected, "fewbits-selection", "t_selected")
 
 
-def beneath(shown: pd.DataFrame, judged: pd.DataFrame, points: pd.DataFrame, view: View) -> Chosen:
+def beneath(shown: pd.DataFrame, judged: pd.DataFrame, rows: Rows, view: View) -> Chosen:
     """Draw the points as a table, best first, and a download of all that pass the filters; return the selected ones."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
         st.subheader("The same points as a table", anchor=False)
-        downloads.table(lambda: frontiers.originals(points, shown), "fewbits-points", "t")
+        downloads.table(lambda: frontiers.originals(rows(), shown), "fewbits-points", "t")
     ordered = frontiers.best_first(judged, view.y.column, ROWS)
     table, settings = _table(ordered, view)
     event = st.dataframe(
@@ -73,8 +77,8 @@ def beneath(shown: pd.DataFrame, judged: pd.DataFrame, points: pd.DataFrame, vie
     left_out = len(judged) - len(ordered)
     rest = f" {left_out:,} points off the frontier are left out; the download holds all." if left_out else ""
     st.caption(f"Select rows to open, compare or export them. Click a column's head to sort.{rest}")
-    rows = ordered.iloc[list(event["selection"]["rows"])]
-    return list(zip(rows["run_id"], rows["query_bits"].astype(int), strict=True))
+    chosen = ordered.iloc[list(event["selection"]["rows"])]
+    return list(zip(chosen["run_id"], chosen["query_bits"].astype(int), strict=True))
 
 
 def _table(ordered: pd.DataFrame, view: View) -> tuple[pd.DataFrame, dict[str, Any]]:

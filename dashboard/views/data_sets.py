@@ -5,8 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, own_data, own_reports, run_charts
-from dashboard.chart_style import STATIC
+from dashboard import data, own_data, own_reports, ruler, run_charts
 from dashboard.widgets import NEW_RUN_PAGE, plain
 from engine.data import registry
 
@@ -117,13 +116,8 @@ def _split(split: dict[str, Any]) -> None:
     with left:
         st.markdown("**Popularity of the items**")
         counts = data.items(split["key"])["train_users"].to_numpy()
-        st.plotly_chart(
-            run_charts.popularity(counts),
-            theme=None,
-            key="popularity",
-            config=STATIC,
-            alt="Users for each item, most popular first",
-        )
+        figure = run_charts.popularity(counts)
+        ruler.chart(figure, "popularity", "Users for each item, most popular first", split["key"], halves=True)
         st.caption(
             f"{(counts == 0).sum():,} items have no user in training."
             if (counts == 0).any()
@@ -131,13 +125,8 @@ def _split(split: dict[str, Any]) -> None:
         )
     with right:
         st.markdown("**Length of the histories**")
-        st.plotly_chart(
-            run_charts.history_lengths(data.history_lengths(split["key"])),
-            theme=None,
-            key="lengths",
-            config=STATIC,
-            alt="Training items of each user",
-        )
+        figure = run_charts.history_lengths(data.history_lengths(split["key"]))
+        ruler.chart(figure, "lengths", "Training items of each user", split["key"], halves=True)
         st.caption("How many training items users have; the longest 1 % of histories are outside the chart.")
 
 

@@ -22,8 +22,6 @@ from dashboard.tradeoff_controls import View, choose_filters, choose_view
 from dashboard.tradeoff_parts import Chosen, actions, beneath, clicked
 from dashboard.widgets import guarded, plain
 
-RULER = "t_ruler"
-
 
 def render() -> None:
     """Draw the page."""
@@ -34,37 +32,39 @@ def render() -> None:
     table = shipped_parts.choose()
     if table.empty:
         return
-    measured, points = points, shipped_parts.rows(points, table)
     scaled = data.scaled_points()
     view = choose_view(table, scaled)
-    watch(data.snapshot(), len(measured) + len(scaled))
+    watch(data.snapshot(), len(points) + len(scaled))
     own = table
     for column in view.qualities if view.share else []:
         own = frontiers.share_of_float(own, column)
     sized = own if view.items is None else sizes.at(own, scaled, view.items)
-    here, timed = own[own["dataset"].isin(view.datasets)], sized[sized["dataset"].isin(view.datasets)]
+    here, timed = (t.loc[t["dataset"].isin(view.datasets), [*frontiers.FILTERS, "hardware"]] for t in (own, sized))
     chosen, hardware, log_x, log_y = choose_filters(here, timed if view.timed else None)
     shown = frontiers.filtered(sized, view.datasets, hardware, chosen)
     if view.items is not None:
         wanted = frontiers.filtered(own[own["source"] == "own"], view.datasets, None, chosen)
         size_parts.missing(sizes.lacking(wanted, scaled, view.items), shown["run_id"].nunique(), view.items)
-        points = sizes.at(points, scaled, view.items)
     if view.x.column == view.y.column:
         st.info("Both axes show the same metric: choose another for one of them.", icon=":material/info:")
         return
     name = f"{data.snapshot()} {shipped.version()} {len(table)}"
     choice = (name, view, hardware, chosen, log_x, log_y)
-    drawn = drawings(str(data.root()), *choice, ruler.width_for(RULER, repr(choice)), shown, table)
+    drawn = drawings(str(data.root()), *choice, ruler.width_for(repr(choice)), shown, table)
     judged = drawn.judged
     if judged.empty:
         _nothing(shown, view)
         return
     selected = _charts(drawn, view)
     place = st.container()
-    selected += beneath(shown, judged, points, view)
+
+    def originals() -> pd.DataFrame:  # for files: made when somebody wants one
+        rows = shipped_parts.rows(points, table)
+        return rows if view.items is None else sizes.at(rows, scaled, view.items)
+
+    selected += beneath(shown, judged, originals, view)
     with place:
-        actions(shipped_parts.openable(list(dict.fromkeys(selected)), measured), points)
-    ruler.lay(RULER)
+        actions(shipped_parts.openable(list(dict.fromkeys(selected)), points), originals)
 
 
 def _nothing(shown: pd.DataFrame, view: View) -> None:
