@@ -6,8 +6,9 @@ A sentence whose rows are not there is left out. Shares kept are of float32's re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from engine.study import dimensions
 from engine.study.claims import Answer, answers
-from engine.study.figures import QUALITY, Figure, Study
+from engine.study.figures import Figure, Study
 from engine.study.table import LINES
 
 SAFE, NEAR = 0.99, 0.98
@@ -16,8 +17,6 @@ SAME = 0.0005
 SMALL = ("sign 1 bit", "itq 1 bit", "hqgnn 1 bit", "hqgnn 1 bit, users=float32", "hashgnn 1 bit, scale=row", "pq 8 bit",
          "opq 8 bit", "dpq 8 bit", "dpq 8 bit, users=float32")  # fmt: skip
 """Forms of 8 bytes an item and a scale at 64 dimensions, codebooks aside."""
-EQUAL_BYTES = ((32, "uniform 8 bit"), (64, "uniform 4 bit"), (128, "uniform 2 bit"), (256, "sign 1 bit"))
-"""Dimensions and a form of 32 bytes an item and a scale each."""
 Figures = Mapping[str, Figure]
 
 
@@ -126,22 +125,21 @@ def _tail(study: Study) -> str | None:
 
 def _dimensions(study: Study) -> str | None:
     words = []
-    for dataset in study.datasets():
-        there = _sure(
-            {
-                f"{dim} dimensions with {_label(form)}": study.value(
-                    dataset, form, "float32", QUALITY, ("lightgcn", dim, 3)
-                )
-                for dim, form in EQUAL_BYTES
-            }
-        )
-        if len(there) == len(EQUAL_BYTES):
-            best = max(there, key=lambda name: there[name].mean)
-            f = there[best]
-            words.append(f"{best} on {dataset} (recall@20 {f.mean:.4f} ± {f.half:.4f})")
+    for size in dimensions.SIZES:
+        told = []
+        for dataset in study.datasets():
+            ways = dimensions.spent(study, dataset, size)
+            if len(ways) > 1 and all(figure.half is not None for figure in ways.values()):
+                names = [f"{dim} × {bits}" for dim, bits in dimensions.best(ways)]
+                most = max(ways.values(), key=lambda figure: figure.mean)
+                told.append(f"{' or '.join(names)} on {dataset} ({most.mean:.4f} ± {most.half:.4f})")
+        words += [f"{size} bytes an item {_and(told)}"] if told else []
     if not words:
         return None
-    return f"Of 34 bytes an item, spent as 32 × 8, 64 × 4, 128 × 2 or 256 × 1 bits, the best are {_and(words)}."
+    return (
+        "Spent on dimensions × bits, with float32 users, most recall@20 is given with "
+        f"{'; with '.join(words)}; “or”: cannot be told apart."
+    )
 
 
 def _speed(study: Study) -> str | None:

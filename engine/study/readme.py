@@ -7,7 +7,7 @@ import pandas as pd
 
 from engine.errors import FewbitsError
 from engine.store import reference
-from engine.study import claims, picture, table
+from engine.study import claims, dimensions, picture, table
 from engine.study.figures import QUALITY, Study
 from engine.study.findings import findings
 from engine.study.forms import FLOAT
@@ -37,6 +37,8 @@ def section(folder: Path) -> str:
         alt = f"Share of float32's recall@20 kept on {dataset}, by bytes an item"
         parts += [f"### {dataset}", "", _exact(study, dataset), "", f"![{alt}](runs/reference/{dataset}.svg)", "",
                   *table.markdown(study, dataset), ""]  # fmt: skip
+    if spent := dimensions.markdown(study):
+        parts += ["### Fewer dimensions or fewer bits", "", "Recall@20 with float32 users.", "", *spent, ""]
     if answered := claims.markdown(study):
         parts += ["### What the papers say", "", *answered, ""]
     parts += _failures(runs)

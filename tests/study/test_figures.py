@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from engine.store import reference
-from engine.study import claims, picture, table
+from engine.study import claims, dimensions, picture, table
 from engine.study.figures import Figure, Study, figure
 from engine.study.findings import findings
 from tests.study.shipped_rows import KEPT, kept_of, ship
@@ -146,6 +146,27 @@ def test_a_sentence_without_its_rows_or_of_one_seed_is_left_out(tmp_path):
     assert "Which width is safe" in titles and "Is GSTE worth it" not in titles
     ship(tmp_path, seeds=[0])
     assert "Which width is safe" not in [f.title for f in findings(Study(reference.points(tmp_path)))]
+
+
+def test_as_many_bytes_are_spent_on_few_dimensions_or_on_many(study):
+    ways = dimensions.spent(study, "gowalla", 34)
+    assert list(ways) == [(32, 8), (64, 4), (128, 2), (256, 1)], "32 bytes of codes each"
+    assert [round(f.mean, 4) for f in ways.values()] == [0.2, 0.199, 0.19, 0.18]
+    assert list(dimensions.spent(study, "gowalla", 10)) == [(32, 2), (64, 1)]
+
+
+def test_ways_that_cannot_be_told_apart_from_the_best_are_named_beside_it():
+    ways = {(32, 8): Figure(0.18, 0.004, 3), (64, 4): Figure(0.19, 0.002, 3), (128, 2): Figure(0.191, 0.002, 3)}
+    assert dimensions.best(ways) == [(128, 2), (64, 4)]
+    assert dimensions.best({**ways, (64, 4): Figure(0.19, 0.0005, 3), (128, 2): Figure(0.191, 0.0001, 3)}) == [(128, 2)]
+
+
+def test_dimensions_have_a_table_where_several_were_measured(study, tmp_path):
+    exact, most, *_ = dimensions.rows(study)
+    assert exact[:3] == ["gowalla", "4 a dimension", "0.2000 ± 0.0248 (float32)"], "seeds differ by 10 %"
+    assert most[:2] == ["gowalla", "34"] and most[2].endswith("(8 bits)") and most[-1].endswith("(1 bit)")
+    ship(tmp_path, ["gowalla"], ["core"])
+    assert dimensions.markdown(Study(reference.points(tmp_path))) == []
 
 
 def test_a_claim_is_answered_by_its_row_on_each_data_set(study):

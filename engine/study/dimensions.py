@@ -1,0 +1,71 @@
+"""Fewer dimensions or fewer bits: the recall that as many bytes an item give, spent on 32 to 256 dimensions.
+
+Each dimension has a model of its own. Items are rounded after training (signs at 1 bit) and have a scale of two bytes
+each; users are float32.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from engine.study.figures import LIGHTGCN, QUALITY, Figure, Study
+from engine.study.forms import FLOAT
+from engine.study.plan import DIMS
+
+FORMS = {8: "uniform 8 bit", 4: "uniform 4 bit", 2: "uniform 2 bit", 1: "sign 1 bit"}
+"""Bits a dimension → form."""
+ALL_DIMS = tuple(sorted({*DIMS, LIGHTGCN[1]}))
+SIZES = {34: 256, 18: 128, 10: 64}
+"""Bytes an item, scale included → bits of its codes."""
+Spent = Mapping[tuple[int, int], Figure]
+"""(Dimensions, bits) → recall@20."""
+
+
+def spent(study: Study, dataset: str, size: int) -> Spent:
+    """Return what was measured of each way to spend a size, the fewest dimensions first."""
+    ways = {(dim, SIZES[size] // dim): _model(dim) for dim in ALL_DIMS if SIZES[size] % dim == 0}
+    found = {
+        (dim, bits): study.value(dataset, FORMS[bits], "float32", QUALITY, model)
+        for (dim, bits), model in ways.items() if bits in FORMS
+    }  # fmt: skip
+    return {way: figure for way, figure in found.items() if figure is not None}
+
+
+def best(ways: Spent) -> list[tuple[int, int]]:
+    """Return the ways that can't be told apart from the best: their intervals meet. The best is the first."""
+    ordered = sorted(ways, key=lambda way: -ways[way].mean)
+    return [way for way in ordered if ways[way].high >= ways[ordered[0]].low]
+
+
+def rows(study: Study) -> Iterator[list[str]]:
+    """Yield the table's rows: data set, bytes an item, and recall@20 at each number of dimensions."""
+    for dataset in study.datasets():
+        exact = [study.value(dataset, FLOAT.text, "float32", QUALITY, _model(dim)) for dim in ALL_DIMS]
+        if sum(figure is not None for figure in exact) < 2:
+            continue
+        yield [dataset, "4 a dimension", *(_cell(figure, "float32") for figure in exact)]
+        for size in SIZES:
+            ways = {dim: (bits, figure) for (dim, bits), figure in spent(study, dataset, size).items()}
+            cells = [_cell(ways[dim][1], _bits(ways[dim][0])) if dim in ways else "–" for dim in ALL_DIMS]
+            yield [dataset, str(size), *cells]
+
+
+HEAD = ("data set", "bytes an item", *(f"{dim} dimensions" for dim in ALL_DIMS))
+
+
+def markdown(study: Study) -> list[str]:
+    """Return the table in Markdown; [] where one number of dimensions alone was measured."""
+    lines = ["| " + " | ".join(row) + " |" for row in rows(study)]
+    return ["| " + " | ".join(HEAD) + " |", "| --- " * len(HEAD) + "|", *lines] if lines else []
+
+
+def _model(dim: int) -> tuple[str, int, int]:
+    return LIGHTGCN[0], dim, LIGHTGCN[2]
+
+
+def _bits(bits: int) -> str:
+    return f"{bits} bit{'s' * (bits > 1)}"
+
+
+def _cell(figure: Figure | None, what: str) -> str:
+    if figure is None:
+        return "–"
+    return f"{figure.mean:.4f}" + (f" ± {figure.half:.4f}" if figure.half is not None else "") + f" ({what})"
