@@ -8,10 +8,9 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard import charts, frontiers
+from dashboard import charts, frontiers, ruler
 from dashboard.charts import Reference
 from dashboard.labels import QUALITY, Axis
-from dashboard.ruler import half
 from dashboard.tradeoff_controls import View
 
 PANELS = 6
@@ -51,7 +50,7 @@ def drawings(
     chosen: Mapping[str, Sequence[Any]],
     log_x: bool,
     log_y: bool,
-    width: float | None,
+    widths: ruler.Widths,
     _shown: pd.DataFrame,
     _table: pd.DataFrame,
 ) -> Drawings:
@@ -59,14 +58,14 @@ def drawings(
 
     Parameters
     ----------
-    width : of the page, in pixels; None: the browser finds it
+    widths : of the page's charts, in pixels
     """
     judged = frontiers.judged(_shown, view.x.column, view.y.column, view.by)
     panels = frontiers.panels(judged, view.by, view.datasets)
     some = panels[:PANELS]
     made = [_drawn(title, points, _table, view, log_x, log_y, len(panels) > 1) for title, points in some]
     for one in made:
-        one.figure.update_layout(width=width if len(made) == 1 else half(width))
+        one.figure.update_layout(width=widths["whole" if len(made) == 1 else "half"])
     return Drawings(judged, made, [title for title, _ in panels[PANELS:]])
 
 

@@ -103,7 +103,10 @@ def _plain(value: Any) -> Any:
 
 def to_html(figure: go.Figure, name: str) -> str:
     """Return a chart as one HTML file (some 5 MB) that works without a network: hover, zoom, and a picture of it."""
-    own = go.Figure(figure).update_layout(template="plotly_white", dragmode="zoom", clickmode="event", width=None)
+    own = go.Figure(figure).update_layout(
+        template="plotly_white", paper_bgcolor="white", plot_bgcolor="white", dragmode="zoom", clickmode="event",
+        width=None,
+    )  # fmt: skip
     config = {"displaylogo": False, "responsive": True, "toImageButtonOptions": {"filename": name, "scale": 2}}
     page = own.to_html(include_plotlyjs=True, config=config, default_height="90vh")
     return page.replace("<head>", f"<head><title>{html.escape(name)}</title>", 1)

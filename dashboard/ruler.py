@@ -5,7 +5,7 @@ with the right width is shown at once and never drawn again.
 """
 
 import functools
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 import plotly.graph_objects as go
@@ -13,29 +13,33 @@ import streamlit as st
 
 from dashboard.chart_style import STATIC
 
-KEY, WIDTHS = "page_width", "chart_widths"
-"""Where a session keeps how wide its page is, and which width each of its charts was made for."""
-GAP, NARROW = 16.0, 640.0
-"""Pixels between two charts beside each other, and of the widest page that has them beneath each other instead."""
+PAGE, WIDTHS = "page_widths", "chart_widths"
+"""Where a session keeps how wide charts are on its page, and which widths each of its charts was made for."""
 JS = """
 const SETTLED_MS = 600; // nothing is told while a page is being drawn or a window resized
+const GAP = 16;
+const STACKED = "(max-width: 640px)"; // on such a window, charts stand beneath each other
 
 export default function ({ parentElement, data, setStateValue }) {
   const place = parentElement.host ?? parentElement;
-  place.ruler?.disconnect(); // called again whenever ``known`` changes
+  place.stop?.(); // called again whenever what is known changes
   let told = data.known, wait;
   const observer = new ResizeObserver(([entry]) => {
-    const width = entry.contentRect.width;
+    const whole = entry.contentRect.width;
     clearTimeout(wait);
-    if (width > 0 && width !== told) {
-      wait = setTimeout(() => { told = width; setStateValue("width", width); }, SETTLED_MS);
+    if (whole > 0 && whole !== told) {
+      const half = matchMedia(STACKED).matches ? whole : (whole - GAP) / 2;
+      wait = setTimeout(() => { told = whole; setStateValue("widths", { whole, half }); }, SETTLED_MS);
     }
   });
   observer.observe(place);
-  place.ruler = observer;
-  return () => { clearTimeout(wait); observer.disconnect(); };
+  place.stop = () => { clearTimeout(wait); observer.disconnect(); };
+  return place.stop;
 }
 """
+Widths = Mapping[str, float | None]
+"""Pixels of a "whole" page's chart and of each of two, "half"; None before the browser told them."""
+UNKNOWN: Widths = {"whole": None, "half": None}
 
 
 def chart(figure: go.Figure, key: str, alt: str, of: Hashable, halves: bool = False) -> None:
@@ -46,32 +50,31 @@ def chart(figure: go.Figure, key: str, alt: str, of: Hashable, halves: bool = Fa
     of : what it is of: with another, it is another chart
     halves : whether two charts share the page's width
     """
-    page = width_for((key, of))
-    figure.update_layout(width=half(page) if halves else page)
+    figure.update_layout(width=widths_for(key, of)["half" if halves else "whole"])
     st.plotly_chart(figure, theme=None, key=key, config=STATIC, alt=alt)
 
 
-def width_for(what: Hashable) -> float | None:
-    """Return the page's width in pixels, to make a chart of ``what`` for; None before the browser told it.
+def widths_for(key: str, of: Hashable) -> Widths:
+    """Return the widths to make a chart for.
 
-    It stays what it was when it was first asked for: another one would be another chart, drawn anew before one's eyes,
-    where the browser fits the one that stands to its place by itself.
+    They stay what they were when this chart was first asked for: another width would be another chart, drawn anew
+    before one's eyes, where the browser fits the one that stands to its place by itself.
     """
-    return st.session_state.setdefault(WIDTHS, {}).setdefault(what, st.session_state.get(KEY))
+    made: dict[str, tuple[Hashable, Widths]] = st.session_state.setdefault(WIDTHS, {})
+    if key not in made or made[key][0] != of:
+        made[key] = (of, st.session_state.get(PAGE, UNKNOWN))
+    return made[key][1]
 
 
-def half(page: float | None) -> float | None:
-    """Return the width of each of two charts beside each other."""
-    return page if page is None or page <= NARROW else (page - GAP) / 2
-
-
+@st.fragment  # what it tells is for the next chart: nothing that stands is run again
 def lay() -> None:
-    """Put the ruler, which nobody sees, at the foot of the page: the page is run once more when its width changed."""
-    _ruler()(key="ruler", data={"known": st.session_state.get(KEY)}, on_width_change=_remember)
+    """Put the ruler, which nobody sees, at the foot of the page."""
+    known = st.session_state.get(PAGE, UNKNOWN)["whole"]
+    _ruler()(key="ruler", data={"known": known}, on_widths_change=_remember)
 
 
 def _remember() -> None:
-    st.session_state[KEY] = st.session_state["ruler"]["width"]
+    st.session_state[PAGE] = dict(st.session_state["ruler"]["widths"])
 
 
 @functools.cache

@@ -136,23 +136,23 @@ def _doubt(drift: float | None) -> None:
         )
 
 
-def training(meta: dict[str, Any], timings: dict[str, Any], tuning: dict[str, Any] | None = None) -> None:
+def training(run_id: str, meta: dict[str, Any], timings: dict[str, Any], tuning: dict[str, Any] | None = None) -> None:
     """Show the training curve of the float32 model under this run and, where there is one, its quantizer's tuning."""
     if tuning:
         st.markdown("**The quantizer**")
         words = "Trained from the float32 model on, with its codes in the loop; validation scores the codes themselves."
-        _curve(tuning, "tuning", words)
+        _curve(run_id, tuning, "tuning", words)
         _facts(_effort("Tuning", tuning, timings.get("tune_s", tuning.get("train_s"))))
         st.markdown("**The float32 model**")
     words = (
         "The float32 model under this run; runs with equal training settings share it. Validation uses a few training "
         "items kept aside, never the test items."
     )
-    _curve(meta, "training", words)
+    _curve(run_id, meta, "training", words)
     _facts(_effort("Training", meta, meta.get("train_s", timings.get("train_s"))))
 
 
-def _curve(record: dict[str, Any], what: str, words: str) -> None:
+def _curve(run_id: str, record: dict[str, Any], what: str, words: str) -> None:
     history = pd.DataFrame(record.get("history") or [])
     if history.empty:
         st.info(
@@ -162,7 +162,7 @@ def _curve(record: dict[str, Any], what: str, words: str) -> None:
         return
     figure = run_charts.training(history, record.get("best_epoch"))
     alt = f"{what.capitalize()} loss and validation NDCG by epoch"
-    ruler.chart(figure, what, alt, record.get("key") or repr(history.to_dict("list")))
+    ruler.chart(figure, what, alt, run_id)
     st.caption(words)
 
 

@@ -145,7 +145,7 @@ def _speed(row: dict[str, Any], rows: pd.DataFrame) -> None:
 def _training(row: dict[str, Any], manifest: dict[str, Any]) -> None:
     tuning = manifest.get("tuning") or {}
     tuning = {**data.checkpoint_meta(tuning.get("key")), **tuning}
-    run_parts.training(data.checkpoint_meta(row["checkpoint"]), manifest.get("timings", {}), tuning)
+    run_parts.training(row["run_id"], data.checkpoint_meta(row["checkpoint"]), manifest.get("timings", {}), tuning)
 
 
 def _log(run_id: str) -> None:

@@ -50,7 +50,7 @@ def render() -> None:
         return
     name = f"{data.snapshot()} {shipped.version()} {len(table)}"
     choice = (name, view, hardware, chosen, log_x, log_y)
-    drawn = drawings(str(data.root()), *choice, ruler.width_for(repr(choice)), shown, table)
+    drawn = drawings(str(data.root()), *choice, ruler.widths_for("t_chart", repr(choice)), shown, table)
     judged = drawn.judged
     if judged.empty:
         _nothing(shown, view)

@@ -1,5 +1,6 @@
 """Charts and bundles as files, in a real browser: the pictures are made there and nowhere else."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,11 @@ def saved(page: Any, button: str, folder: Path) -> Path:
     return path
 
 
+COLOURS = ("color", "backgroundColor")
+
+
 def test_a_chart_is_saved_as_png_svg_and_html(filled: Server, page: Any, tmp_path: Path) -> None:
+    page.emulate_media(color_scheme="dark")
     page.goto(filled.url)
     page.locator(".st-key-t_chart .js-plotly-plot .point").first.wait_for()
     page.get_by_role("button", name="Save this chart").click()
@@ -28,7 +33,10 @@ def test_a_chart_is_saved_as_png_svg_and_html(filled: Server, page: Any, tmp_pat
     assert png[:8] == b"\x89PNG\r\n\x1a\n" and len(png) > 20_000
     assert int.from_bytes(png[16:20], "big") >= 2000, "twice as many pixels as are seen, so that print is sharp"
     svg = saved(page, "SVG", tmp_path).read_text("utf-8")
-    assert svg.startswith("<svg") and "Recall@20" in svg
+    ink, ground = (page.evaluate(f"getComputedStyle(document.querySelector('.stApp')).{c}") for c in COLOURS)
+    assert svg.startswith("<svg") and ground == "rgb(23, 22, 20)"
+    assert re.search(rf"fill: {re.escape(ink)}[^>]*>Recall@20<", svg), "written as on the page"
+    assert f"background: {ground}" in svg or f"fill: {ground}" in svg, "on the page's ground"
     html = saved(page, "HTML", tmp_path)
     page.context.set_offline(True)
     page.goto(html.as_uri())

@@ -91,8 +91,12 @@ def assert_fits(page: Any, background: str, width: int) -> None:
     """Once it is laid out, the page has the colour of its scheme and nothing to scroll to the side."""
     shown = "getComputedStyle(document.querySelector('.stApp')).backgroundColor"
     assert becomes_true(page, f"{shown} == '{background}'"), f"{page.url}: expected {background}"
-    ink = "[...document.querySelectorAll('.stPlotlyChart svg text')].map(text => getComputedStyle(text).fill)"
-    assert becomes_true(page, f"{ink}.every(fill => fill === getComputedStyle(document.querySelector('.stApp')).color)")
+    drawn = (
+        "!document.querySelector('[data-testid=stSkeleton]') && every('.stPlotlyChart', c => c.querySelector('text'))"
+    )
+    ink = "every('.stPlotlyChart text', t => getComputedStyle(t).fill === getComputedStyle(app).color)"
+    every = "(() => { const app = document.querySelector('.stApp'), every = (s, f) => [...document.querySelectorAll(s)]"
+    assert becomes_true(page, f"{every}.every(f); return {drawn} && {ink}; }})()"), f"{page.url}: a chart's text"
     widest = "Math.max(...['html', '.stApp', '.stMain'].map(part => document.querySelector(part).scrollWidth))"
     assert becomes_true(page, f"{widest} <= {width}"), f"{page.url} is {page.evaluate(widest)} wide on {width}"
     if width < 600:  # the list of pages slides away

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import save_file
 
-from dashboard import columns, data, downloads, export, failures, take_home
+from dashboard import columns, data, downloads, export, failures, run_charts, take_home
 from engine.errors import FewbitsError
 from engine.store.folders import RunFolder
 from tests.dashboard.conftest import texts
@@ -69,6 +69,8 @@ def test_a_chart_as_a_page_needs_no_network_and_runs_nothing_of_ours():
     assert "<title>&lt;points&gt;</title>" in page and "alert(1)</script>" not in page
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=", page), "everything is inside"
     assert figure.layout.dragmode is None, "the chart on the page is left as it is"
+    shown = export.to_html(run_charts.popularity(np.arange(9)), "popularity")
+    assert '"paper_bgcolor":"white"' in shown and '"plot_bgcolor":"white"' in shown, "a picture of it has a ground"
 
 
 def test_a_file_that_was_made_is_open_and_its_folder_gone(tmp_path):
