@@ -34,7 +34,7 @@ def study() -> None:
     help="Data sets, comma-separated; your own as well.",
 )  # fmt: skip
 @click.option("--seeds", help="Seeds of every form, comma-separated. Default: 0,1,2, and 3,4 for the headline forms.")
-@click.option("--only", help=f"Only these stages ({', '.join(STAGES)}) and these quantizers, comma-separated.")
+@click.option("--only", help=f"Stages ({', '.join(STAGES)}), quantizers, or both: what is of both.")
 @click.option("--dry-run", is_flag=True, help="Print the plan, what is left of it and about how long; run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object: planned, done, left, seconds, failed …")
 @DEVICE
@@ -186,7 +186,7 @@ def collect(to: Path, datasets: str, keep: bool, root: Path | None) -> None:
         raise FewbitsError(f"no run on {datasets} in {folder}; `python -m engine study reference` makes them")
     defaults = {m["name"]: {o["name"]: o["default"] for o in m["options"]} for m in _quantizers()}
     said = write(chosen, to, defaults, say, keep)
-    before = f" ({said['kept']:,} from before)" if keep else ""
+    before = f" ({said['kept']:,} from before, {said['replaced']:,} replaced)" if keep else ""
     click.echo(f"{said['done']:,} runs{before}, {said['failed']} failed ones, {said['bytes'] / 1e6:.2f} MB in {to}")
 
 
@@ -206,8 +206,8 @@ def _dataset(folder: RunFolder) -> str | None:
 def check(as_json: bool, root: Path | None) -> None:
     """Compare the runs of a folder with the shipped rows: quality must be equal to the last bit, times are told.
 
-    That holds on the kind of processor that a shipped row names. Another adds up in another order, so that training
-    ends elsewhere: of those runs it is told how far what they keep of float32's recall@20 lies from the shipped share.
+    That holds on the machine (processor and cores) that a shipped row names. Another adds up in another order, so that
+    training ends elsewhere: of those runs it is told how far what they keep of float32's recall@20 lies apart.
     """
     from engine.study.check import compared
 
@@ -223,16 +223,10 @@ def check(as_json: bool, root: Path | None) -> None:
     if found["runs"]:
         click.echo(words + times)
     if (other := found["elsewhere"])["runs"]:
-        kept = other["kept"]
-        how = (
-            ""
-            if not kept
-            else (
-                f": what they keep of float32's recall@20 differs by {kept['median']:.2%} (median) and "
-                f"{kept['most']:.2%} at most"
-            )
-        )
-        click.echo(f"{other['runs']:,} runs were measured on another kind of processor ({', '.join(other['on'])}){how}")
+        click.echo(f"{other['runs']:,} runs were measured on another machine: {'; '.join(other['on'])}")
+    if kept := found["elsewhere"]["kept"]:
+        shares = f"{kept['median']:.2%} (median), {kept['most']:.2%} at most"
+        click.echo(f"what these keep of float32's recall@20 differs by {shares}")
 
 
 @study.command(epilog="Example:  python -m engine study readme")

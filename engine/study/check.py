@@ -1,7 +1,7 @@
 """Whether a folder's runs say what the shipped rows say: quality to the last bit, times as a ratio.
 
-To the last bit on the same kind of processor, that is. On another, sums are made in another order, training ends at
-another model of the same kind, and only what is kept of float32 can be compared.
+To the last bit on the same machine (processor and cores), that is. On another, sums are made in another order,
+training ends at another model of the same kind, and only what is kept of float32 can be compared.
 """
 
 import statistics
@@ -22,8 +22,8 @@ Figures = Mapping[tuple[str, int, int], float]
 
 def compared(folders: Iterable[RunFolder], shipped: Path) -> dict[str, Any]:
     """Return how many quality figures were compared and how many are equal, those that differ, and the median ratio
-    of p50 here to the shipped one (None where no run is in both); "elsewhere": the runs whose shipped rows are of
-    another kind of processor, and how far the shares of recall@20 that they keep lie apart.
+    of p50 here to the shipped one (None without one); "elsewhere": how many runs' shipped rows are of another
+    machine, and how far the shares of recall@20 that they keep lie apart.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def compared(folders: Iterable[RunFolder], shipped: Path) -> dict[str, Any]:
 
 
 def _shipped(path: Path) -> tuple[dict[str, Figures], dict[str, str]]:
-    """Return run id → its shipped figures, and run id → the processor that they were measured on."""
+    """Return run id → its shipped figures, and run id → the machine that they were measured on."""
     found: dict[str, dict[tuple[str, int, int], float]] = {}
     rows = reference.rows(path)
     for r in rows[rows["metric"].isin([*QUALITY, P50])].itertuples():
@@ -72,21 +72,20 @@ def _figures(measurements: Iterable[Mapping[str, Any]]) -> Figures:
 def _elsewhere(
     here: Mapping[str, Mapping[str, Any]], there: Mapping[str, Figures], machines: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return how many runs there are, the processors of their shipped rows, and how far apart what is kept lies."""
+    """Return how many runs there are, the machines of their shipped rows, and how far apart what is kept lies."""
     exact = {
         (m["spec"]["dataset"], m["checkpoint"]): run_id
         for run_id, m in here.items() if m["spec"]["quantizer"] == "float32"
     }  # fmt: skip
-    apart = []
+    key, apart = ("recall", FLOAT_BITS, 20), []
     for run_id, manifest in here.items():
-        reference_run = exact.get((manifest["spec"]["dataset"], manifest["checkpoint"]))
-        if reference_run is None or reference_run == run_id:
+        beside = exact.get((manifest["spec"]["dataset"], manifest["checkpoint"]), run_id)
+        ours, theirs = _figures(here[beside]["measurements"]).get(key), there[beside].get(key)
+        if beside == run_id or not ours or not theirs:
             continue
-        key = ("recall", FLOAT_BITS, 20)
-        own = _figures(manifest["measurements"]), _figures(here[reference_run]["measurements"])
-        for (metric, bits, k), value in own[0].items():
+        for (metric, bits, k), value in _figures(manifest["measurements"]).items():
             shipped = there[run_id].get((metric, bits, k))
             if (metric, k) == ("recall", 20) and shipped is not None:
-                apart.append(abs(value / own[1][key] - shipped / there[reference_run][key]))
+                apart.append(abs(value / ours - shipped / theirs))
     kept = {"median": statistics.median(apart), "most": max(apart)} if apart else None
     return {"runs": len(here), "on": sorted({machines[run_id] for run_id in here}), "kept": kept}

@@ -30,12 +30,12 @@ def write(
     keep: bool = False,
 ) -> dict[str, int]:
     """Write the rows of finished and failed runs; return how many there are of each, the bytes written, and how many
-    runs were "kept" from before.
+    runs were "kept" from before and how many of them were "replaced".
 
     Parameters
     ----------
     defaults : quantizer → its options' defaults.
-    keep : whether the rows that lie there stay, but for those of models that are among ``folders`` as well.
+    keep : whether the rows that lie there stay, but for those of models that have a finished run in ``folders``.
     """
     runs: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
@@ -49,13 +49,15 @@ def write(
         if number % 100 == 0:
             say(f"{number} of {len(folders)} runs read")
     before = reference.stored(to) if keep else ([], [])
-    anew = {_model(run) for run in runs}
+    anew = {_model(run) for run in runs if run["state"] == "done"}
     kept = [run for run in before[0] if _model(run) not in anew]
     ids = {run["run_id"] for run in kept}
-    runs, rows = [*kept, *runs], [*(row for row in before[1] if row["run_id"] in ids), *rows]
+    runs = [*kept, *(run for run in runs if run["run_id"] not in ids)]  # what failed here alone is done elsewhere
+    rows = [*(row for row in before[1] if row["run_id"] in ids), *rows]
     size = reference.write(to, sorted(runs, key=_order), rows)
     failed = sum(run["state"] in FAILED for run in runs)
-    return {"done": len(runs) - failed, "failed": failed, "bytes": size, "kept": len(kept)}
+    replaced = len(before[0]) - len(kept)
+    return {"done": len(runs) - failed, "failed": failed, "bytes": size, "kept": len(kept), "replaced": replaced}
 
 
 def _model(run: dict[str, Any]) -> tuple[str, str]:

@@ -19,20 +19,23 @@ Spent = Mapping[tuple[int, int], Figure]
 """(Dimensions, bits) → recall@20."""
 
 
+def ways(size: int) -> list[tuple[int, int]]:
+    """Return the ways to spend a size, the fewest dimensions first."""
+    return [(dim, SIZES[size] // dim) for dim in ALL_DIMS if SIZES[size] // dim in FORMS]
+
+
 def spent(study: Study, dataset: str, size: int) -> Spent:
-    """Return what was measured of each way to spend a size, the fewest dimensions first."""
-    ways = {(dim, SIZES[size] // dim): _model(dim) for dim in ALL_DIMS if SIZES[size] % dim == 0}
+    """Return what was measured of each way to spend a size."""
     found = {
-        (dim, bits): study.value(dataset, FORMS[bits], "float32", QUALITY, model)
-        for (dim, bits), model in ways.items() if bits in FORMS
-    }  # fmt: skip
+        (dim, bits): study.value(dataset, FORMS[bits], "float32", QUALITY, _model(dim)) for dim, bits in ways(size)
+    }
     return {way: figure for way, figure in found.items() if figure is not None}
 
 
-def best(ways: Spent) -> list[tuple[int, int]]:
+def best(found: Spent) -> list[tuple[int, int]]:
     """Return the ways that can't be told apart from the best: their intervals meet. The best is the first."""
-    ordered = sorted(ways, key=lambda way: -ways[way].mean)
-    return [way for way in ordered if ways[way].high >= ways[ordered[0]].low]
+    ordered = sorted(found, key=lambda way: -found[way].mean)
+    return [way for way in ordered if found[way].high >= found[ordered[0]].low]
 
 
 def rows(study: Study) -> Iterator[list[str]]:
@@ -43,8 +46,8 @@ def rows(study: Study) -> Iterator[list[str]]:
             continue
         yield [dataset, "4 a dimension", *(_cell(figure, "float32") for figure in exact)]
         for size in SIZES:
-            ways = {dim: (bits, figure) for (dim, bits), figure in spent(study, dataset, size).items()}
-            cells = [_cell(ways[dim][1], _bits(ways[dim][0])) if dim in ways else "–" for dim in ALL_DIMS]
+            at = {dim: (figure, _bits(bits)) for (dim, bits), figure in spent(study, dataset, size).items()}
+            cells = [_cell(*at[dim]) if dim in at else "–" for dim in ALL_DIMS]
             yield [dataset, str(size), *cells]
 
 
@@ -66,6 +69,4 @@ def _bits(bits: int) -> str:
 
 
 def _cell(figure: Figure | None, what: str) -> str:
-    if figure is None:
-        return "–"
-    return f"{figure.mean:.4f}" + (f" ± {figure.half:.4f}" if figure.half is not None else "") + f" ({what})"
+    return "–" if figure is None else f"{figure.value()} ({what})"

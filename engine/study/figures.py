@@ -50,6 +50,10 @@ class Figure:
     def high(self) -> float:
         return self.mean + (self.half or 0.0)
 
+    def value(self) -> str:
+        """Return it with four decimals and its interval: ``0.1859 ± 0.0010``; one seed has none."""
+        return f"{self.mean:.4f}" + ("" if self.half is None else f" ± {self.half:.4f}")
+
     def percent(self, sign: bool = False) -> str:
         """Return it in per cent with one decimal and its interval: ``93.4 ± 0.8 %``; one seed has none."""
         mean = f"{100 * self.mean:+.1f}" if sign else f"{100 * self.mean:.1f}"

@@ -129,10 +129,10 @@ def _dimensions(study: Study) -> str | None:
         told = []
         for dataset in study.datasets():
             ways = dimensions.spent(study, dataset, size)
-            if len(ways) > 1 and all(figure.half is not None for figure in ways.values()):
-                names = [f"{dim} × {bits}" for dim, bits in dimensions.best(ways)]
-                most = max(ways.values(), key=lambda figure: figure.mean)
-                told.append(f"{' or '.join(names)} on {dataset} ({most.mean:.4f} ± {most.half:.4f})")
+            if set(ways) == set(dimensions.ways(size)) and all(figure.half is not None for figure in ways.values()):
+                best = dimensions.best(ways)
+                names = " or ".join(f"{dim} × {bits}" for dim, bits in best)
+                told.append(f"{names} on {dataset} ({ways[best[0]].value()})")
         words += [f"{size} bytes an item {_and(told)}"] if told else []
     if not words:
         return None

@@ -46,7 +46,7 @@ def plan(datasets: Sequence[str] = DATASETS, seeds: Sequence[int] = (), only: Co
     Raises
     ------
     FewbitsError
-        A name that is neither a stage nor a quantizer of the study.
+        A name that is neither a stage nor a quantizer of the study, or stages without these quantizers or seeds.
     """
     known = {form.quantizer for _, form, _ in _forms()}
     for name in only:
@@ -61,6 +61,8 @@ def plan(datasets: Sequence[str] = DATASETS, seeds: Sequence[int] = (), only: Co
                 for form, model in chosen:
                     spec = _spec(dataset, form, {**model, "seed": seed})
                     runs.setdefault(spec.run_id, Planned(stage, spec, _name(form, spec.model)))
+    if only and not runs:
+        raise FewbitsError(f"the study has no run that is of all that was asked for: {', '.join(only)}")
     return list(runs.values())
 
 

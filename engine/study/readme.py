@@ -86,9 +86,8 @@ def _exact(study: Study, dataset: str) -> str:
     exact = study.value(dataset, FLOAT.text, "float32", QUALITY)
     if exact is None:
         return ""
-    half = "" if exact.half is None else f" ± {exact.half:.4f}"
     return (
-        f"float32 reaches a recall@20 of {exact.mean:.4f}{half} ({exact.seeds} seed{'s' * (exact.seeds > 1)}). "
+        f"float32 reaches a recall@20 of {exact.value()} ({exact.seeds} seed{'s' * (exact.seeds > 1)}). "
         f"Times are of {study.hardware(dataset) or 'no machine'}."
     )
 

@@ -105,21 +105,40 @@ def _elsewhere_only_shares_are_compared(study, shipped):
     assert (told["runs"], told["compared"]) == (0, 0)
     assert (told["elsewhere"]["runs"], told["elsewhere"]["on"]) == (2, ["Another CPU, 2 cores"])
     assert told["elsewhere"]["kept"]["most"] == pytest.approx(apart)
-    assert "another kind of processor (Another CPU, 2 cores)" in study("check").stdout
+    assert "2 runs were measured on another machine: Another CPU, 2 cores" in study("check").stdout
+    for row in rows:
+        row["value"] *= row["metric"] != "recall"
+    reference.write(shipped, runs, rows)
+    told = json.loads(study("check", "--json").stdout)
+    assert told["elsewhere"]["kept"] is None, "of nothing, no share is kept"
 
 
 def _joins_what_another_machine_measured(study, to):
     """A model's runs are of one machine: those of another seed stay, those of the same model make room."""
     collect = ("collect", "--to", str(to), "--dataset", "demo,gowalla")
     ship(to, ["demo"], ["uniform"], seeds=[7])
-    assert f"{len(there := reference.runs(to)) + 2} runs ({len(there)} from before), 1 failed" in (
-        study(*collect, "--keep").stdout
-    )
+    others = len(reference.runs(to))
+    joined = study(*collect, "--keep").stdout
+    assert f"{others + 2} runs ({others} from before, 0 replaced), 1 failed" in joined
     points = reference.points(to)
     assert set(points["seed"]) == {0, 7} and points["recall@20"].notna().all()
     again = study(*collect, "--keep").stdout
-    assert f"({len(there)} from before)" in again, "what was measured here is there once"
+    assert f"({others + 1} from before, 2 replaced), 1 failed" in again, "what was measured here is there once"
+    _what_failed_here_alone_takes_nothing_away(study, to, collect)
     assert "2 runs, 1 failed" in study(*collect).stdout and set(reference.points(to)["seed"]) == {0}
+
+
+def _what_failed_here_alone_takes_nothing_away(study, to, collect):
+    """Gowalla's run failed here; another machine has it."""
+    runs, rows = reference.stored(to)
+    failed = next(run for run in runs if run["state"] == "failed")
+    done = next(run for run in runs if run["state"] == "done")
+    measured = [{**row, "run_id": failed["run_id"]} for row in rows if row["run_id"] == done["run_id"]]
+    there = [{**run, "state": "done", "error": None} if run == failed else run for run in runs]
+    reference.write(to, there, [*rows, *measured])
+    assert "0 failed" in study(*collect, "--keep").stdout
+    kept = reference.runs(to).set_index("run_id")["state"]
+    assert kept[failed["run_id"]] == "done" and kept.index.is_unique
 
 
 def test_data_sets_of_one_s_own_stay_here_unless_they_are_named(study, root, tmp_path):

@@ -65,6 +65,11 @@ def test_stages_and_quantizers_that_are_asked_for_are_both_meant():
     assert {run.spec.model.dim for run in plan(["gowalla"], [0], ["sign"])} == {32, 64, 128, 256}, "of all stages"
 
 
+def test_stages_that_have_nothing_of_these_quantizers_are_refused():
+    with pytest.raises(FewbitsError, match="peers, sign"):
+        plan(["gowalla"], [0], ["peers", "sign"])
+
+
 def test_runs_that_cannot_be_run_here_are_counted_under_their_reason():
     def check(spec: RunSpec) -> RunSpec:
         if spec.quantizer == "peer":
