@@ -133,12 +133,12 @@ def _dimensions(study: Study) -> str | None:
                 best = dimensions.best(ways)
                 names = " or ".join(f"{dim} × {bits}" for dim, bits in best)
                 told.append(f"{names} on {dataset} ({ways[best[0]].value()})")
-        words += [f"{size} bytes an item {_and(told)}"] if told else []
+        words += [f"{size} bytes an item, from {_and(told)}"] if told else []
     if not words:
         return None
     return (
-        "Spent on dimensions × bits, with float32 users, most recall@20 is given with "
-        f"{'; with '.join(words)}; “or”: cannot be told apart."
+        "Of as many bytes, spent on dimensions × bits, most recall@20 with float32 users comes (“or”: cannot be told "
+        f"apart) with {'; with '.join(words)}."
     )
 
 
