@@ -170,7 +170,9 @@ def _report(
     "--dataset", "--datasets", "datasets", default=",".join(DATASETS), show_default=True,
     help="Data sets, comma-separated: what is of others stays here.",
 )  # fmt: skip
-@click.option("--keep", is_flag=True, help="Keep the rows that lie there, but for models that are measured here too.")
+@click.option(
+    "--keep", is_flag=True, help="Keep the rows that lie there, but for models measured here on another machine."
+)
 @ROOT
 def collect(to: Path, datasets: str, keep: bool, root: Path | None) -> None:
     """Write the measured rows of all runs on these data sets, and the failed runs with their reasons, as Parquet.

@@ -35,7 +35,8 @@ def write(
     Parameters
     ----------
     defaults : quantizer → its options' defaults.
-    keep : whether the rows that lie there stay, but for those of models that have a finished run in ``folders``.
+    keep : whether the rows that lie there stay, but for those of the same runs, and of models that have a finished run
+        in ``folders`` on another machine.
     """
     runs: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
@@ -49,8 +50,12 @@ def write(
         if number % 100 == 0:
             say(f"{number} of {len(folders)} runs read")
     before = reference.stored(to) if keep else ([], [])
-    anew = {_model(run) for run in runs if run["state"] == "done"}
-    kept = [run for run in before[0] if _model(run) not in anew]
+    done = {run["run_id"]: run for run in runs if run["state"] == "done"}
+    machines = {_model(run): run["hardware"] for run in done.values()}
+    kept = [
+        run for run in before[0]
+        if run["run_id"] not in done and machines.get(_model(run)) in (None, run["hardware"])
+    ]  # fmt: skip
     ids = {run["run_id"] for run in kept}
     runs = [*kept, *(run for run in runs if run["run_id"] not in ids)]  # what failed here alone is done elsewhere
     rows = [*(row for row in before[1] if row["run_id"] in ids), *rows]

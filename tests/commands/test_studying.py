@@ -124,8 +124,21 @@ def _joins_what_another_machine_measured(study, to):
     assert set(points["seed"]) == {0, 7} and points["recall@20"].notna().all()
     again = study(*collect, "--keep").stdout
     assert f"({others + 1} from before, 2 replaced), 1 failed" in again, "what was measured here is there once"
+    _other_forms_of_a_model_stay_on_the_same_machine_alone(study, to, collect)
     _what_failed_here_alone_takes_nothing_away(study, to, collect)
     assert "2 runs, 1 failed" in study(*collect).stdout and set(reference.points(to)["seed"]) == {0}
+
+
+def _other_forms_of_a_model_stay_on_the_same_machine_alone(study, to, collect):
+    runs, rows = reference.stored(to)
+    sign = next(run for run in runs if run["run_id"].startswith("demo-sign") and run["seed"] == 0)
+    another = {**sign, "run_id": "demo-sign1-of-another-form"}
+    measured = [{**row, "run_id": another["run_id"]} for row in rows if row["run_id"] == sign["run_id"]]
+    for hardware, stays in ((sign["hardware"], True), ("Another CPU, 2 cores", False)):
+        reference.write(to, [*runs, {**another, "hardware": hardware}], [*rows, *measured])
+        study(*collect, "--keep")
+        assert (another["run_id"] in set(reference.runs(to)["run_id"])) is stays
+        assert (another["run_id"] in set(reference.rows(to)["run_id"])) is stays
 
 
 def _what_failed_here_alone_takes_nothing_away(study, to, collect):
