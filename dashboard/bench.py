@@ -31,7 +31,8 @@ PAINT_MS, ACTION_MS = 1000, 300
 REPEATS, OPENED = 5, 3
 """How often each thing is done, and each page opened, which is slower and varies less."""
 QUIET_MS = 500
-"""A page that changed, whose script ended, and that changed nothing more for so long is done."""
+"""A page that changed, whose script ended, and that changed nothing more for so long is done, once all is drawn whose
+script had to be loaded first."""
 WATCH = """(() => {
   const bench = window.bench = {painted: null, changed: 0, began: 0, ran: 0};
   const state = 'data-test-script-state';
@@ -56,6 +57,7 @@ WATCH = """(() => {
 DONE = """quiet => {
   const app = document.querySelector('[data-testid="stApp"]');
   return app && app.getAttribute('data-test-script-state') === 'notRunning'
+      && !document.querySelector('.stMain [data-testid="stSkeleton"]')
       && bench.ran > bench.began && bench.changed > bench.began
       && performance.now() - bench.changed > quiet;
 }"""
