@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import data, own_given, own_reports
 from dashboard.own_job import Job, Upload, keep
-from dashboard.widgets import NEW_RUN_PAGE, guarded, plain, sentence
+from dashboard.widgets import LINK, NEW_RUN_PAGE, guarded, plain, sentence
 from engine.data import own, registry
 from engine.data.own_columns import MAX_CORE, Choice, guess
 from engine.data.own_import import Looked
@@ -30,6 +30,10 @@ time**. Then:
 
 Ten rows are enough to see how it works and too few to learn from: some thousand users are.
 """
+COMMANDS = """\
+python -m engine data look purchases.parquet
+python -m engine data add my-shop purchases.parquet --core 5
+python -m engine data add my-model purchases.parquet --user-vectors users.npy --item-vectors items.npy"""
 SPLIT = {"random": "a random fifth", "last": "the last by time"}
 
 
@@ -48,12 +52,11 @@ def render() -> None:
             on_click="ignore", help="Ten rows with all columns that can be used; only user and item are needed.",
         )  # fmt: skip
     own_given.explain()
-    with st.expander("A worked example, and larger files", icon=":material/school:"):
-        st.markdown(EXAMPLE)
-        st.markdown(f"A file above {own.UPLOAD_MB} MB is named on the command line, where it lies:")
-        st.code("python -m engine data look purchases.parquet\npython -m engine data add my-shop purchases.parquet "
-                "--core 5\npython -m engine data add my-model purchases.parquet --user-vectors users.npy "
-                "--item-vectors items.npy", language="bash", wrap_lines=True)  # fmt: skip
+    example = st.expander("A worked example, and larger files", icon=":material/school:", key="o_example", **LINK)
+    if example.open:
+        example.markdown(EXAMPLE)
+        example.markdown(f"A file above {own.UPLOAD_MB} MB is named on the command line, where it lies:")
+        example.code(COMMANDS, language="bash", wrap_lines=True)
     job: Job | None = st.session_state.get("o_job")
     if job is None:
         _upload()

@@ -73,16 +73,23 @@ def _recommendations(folder: RunFolder) -> None:
 
 def _measurements(rows: pd.DataFrame, manifest: dict[str, Any]) -> None:
     st.markdown("**What was measured**")
-    told = {name: manifest.get(name) for name in ("run_id", "spec", "split", "machine", "timings", "notes")}
-    texts = {"csv": export.csv_of(rows), "json": export.json_of(rows, **told)}
     with st.container(horizontal=True):
-        for kind, text in texts.items():
+        for kind, text in _texts(str(data.root()), data.snapshot(), manifest["run_id"], rows, manifest).items():
             size = labels.amount(len(text.encode()))
             st.download_button(
                 f"{kind.upper()}, {size}", text, file_name=f"{manifest['run_id']}.{kind}", mime=MIMES[kind],
                 key=f"r_{kind}", icon=ICON, on_click="ignore", help=f"This run's measurements as {kind.upper()}.",
             )  # fmt: skip
     st.caption("Every figure of this run with its interval and unit; JSON also has the settings and the machine.")
+
+
+@st.cache_data(show_spinner=False, max_entries=16)
+def _texts(
+    root: str, snapshot: str | None, run_id: str, _rows: pd.DataFrame, _manifest: dict[str, Any]
+) -> dict[str, str]:
+    """Return the measurements of a run as text, by kind of file."""
+    told = {name: _manifest.get(name) for name in ("run_id", "spec", "split", "machine", "timings", "notes")}
+    return {"csv": export.csv_of(_rows), "json": export.json_of(_rows, **told)}
 
 
 MIMES = {"csv": "text/csv", "json": "application/json"}

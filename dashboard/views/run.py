@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard import commands, data, labels, refused, run_parts, shipped, size_parts, take_home
 from dashboard.widgets import (
+    LINK,
     QUEUE_PAGE,
     TRADEOFFS_PAGE,
     USERS_PAGE,
@@ -153,13 +154,15 @@ def _log(run_id: str) -> None:
 
 
 def _reproduce(row: dict[str, Any]) -> None:
-    st.subheader("Run it again from the command line", anchor=False)
-    st.code(command(row), language="bash", wrap_lines=True)
-    st.caption(
-        "Equal settings give the same run: where it is done already, its results are shown and nothing is repeated."
-    )
-    with st.expander("Specification as JSON", icon=":material/data_object:"):
-        st.code(json.dumps(json.loads(row["spec"]), indent=2), language="json")
+    label = "Run it again from the command line; all settings"
+    again = st.expander(label, icon=":material/terminal:", key="r_again", **LINK)
+    if again.open:  # what colours code is loaded first, which takes a quarter of a second
+        again.code(command(row), language="bash", wrap_lines=True)
+        again.caption(
+            "Equal settings give the same run: where it is done already, its results are shown and nothing is "
+            "repeated. The specification as JSON:"
+        )
+        again.code(json.dumps(json.loads(row["spec"]), indent=2), language="json")
 
 
 def command(row: dict[str, Any]) -> str:

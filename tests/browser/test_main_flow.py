@@ -46,6 +46,7 @@ def test_from_first_start_to_files_to_take_home(server: Any, page: Any, picture:
     points = catalog.points(server.root)
     assert run_id in set(points[on_frontier(points, "bytes_per_item", "recall@20")]["run_id"])
     page.get_by_text(run_id, exact=False).first.wait_for()
+    page.get_by_text("Run it again from the command line").click()
     page.get_by_text("python -m engine run").first.wait_for()
 
     picture("run")

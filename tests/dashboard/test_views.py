@@ -111,7 +111,7 @@ def test_a_share_without_a_float32_run_says_what_to_do(show, root):
 def test_a_run_shows_its_measurements_and_the_command_that_means_it(show, runs):
     from engine.commands.running import run as command
 
-    app = show("run", run_id=runs[3])
+    app = show("run", run_id=runs[3], r_again="true")
     words = shlex.split(next(c.value for c in app.code if c.value.startswith("python -m engine run")))
     given = command.make_context("run", words[4:]).params
     spec = data.spec_of(data.run(runs[3]))
