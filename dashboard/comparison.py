@@ -57,6 +57,11 @@ def offered(root: str, snapshot: str) -> dict[Key, str]:
 
 def rows_of(keys: list[Key]) -> list[dict[str, Any]]:
     """Return the catalog's row of each point, with the split, the checkpoint and the specification of its run."""
+    return _rows_of(str(data.root()), data.snapshot(), tuple(keys))
+
+
+@st.cache_data(show_spinner=False, max_entries=16)
+def _rows_of(root: str, snapshot: str | None, keys: tuple[Key, ...]) -> list[dict[str, Any]]:
     points = results.described()
     points = points[points["run_id"].isin([run_id for run_id, _ in keys])]
     table = points.merge(data.runs()[["run_id", "split", "spec"]], on="run_id", how="left")
@@ -66,7 +71,8 @@ def rows_of(keys: list[Key]) -> list[dict[str, Any]]:
 
 def has_users(key: Key) -> bool:
     """Return whether the metrics of single users are there for a point; runs made long ago or elsewhere lack them."""
-    return not _metrics(key).empty
+    found = data.user_metrics(key[0])
+    return len(found) > 0 and bool((found["query_bits"] == key[1]).any())
 
 
 def _metrics(key: Key) -> pd.DataFrame:

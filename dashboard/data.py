@@ -49,11 +49,11 @@ def live_runs() -> pd.DataFrame:
     in the run's folder.
     """
     table = runs()
-    began = [
-        state == "queued" and folder(i).file("attempt.json").exists()
-        for i, state in zip(table["run_id"], table["state"], strict=True)
-    ]
-    return table.assign(state=table["state"].mask(pd.Series(began, index=table.index, dtype=bool), "running"))
+    waiting = table.loc[table["state"] == "queued", "run_id"]
+    began = [place for place, i in waiting.items() if folder(i).file("attempt.json").exists()]
+    if began:
+        table["state"] = table["state"].mask(table.index.isin(began), "running")
+    return table
 
 
 def points() -> pd.DataFrame:

@@ -1,17 +1,17 @@
 """The charts of Trade-offs, made once for each choice: selecting and coming back draw nothing anew."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard import charts, frontiers, ruler
-from dashboard.charts import Reference
+from dashboard import charts, frontiers, point_table, ruler
+from dashboard.chart_names import Reference
 from dashboard.labels import QUALITY, Axis
-from dashboard.tradeoff_controls import View
+from dashboard.point_table import Listing
+from dashboard.tradeoff_controls import Filters, View
 
 PANELS = 6
 """Most charts beside and beneath each other."""
@@ -28,55 +28,62 @@ class Drawing:
     """How many are on the frontier."""
     marks: int
     """How many were drawn."""
-    named: tuple[int, int]
-    """Which annotations name points: from, up to and without."""
 
 
 @dataclass(frozen=True, eq=False)
 class Drawings:
-    """All charts, the judged points, and the titles of charts that there was no room for."""
+    """All that one choice shows. Not to be changed: it is shared."""
 
+    shown: pd.DataFrame
+    """The points that pass the filters."""
     judged: pd.DataFrame
+    """Those of them that have both metrics, with "frontier"."""
     charts: list[Drawing]
     left: list[str]
+    """Titles of charts that there was no room for."""
+    listing: Listing
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
 def drawings(
     root: str,
-    snapshot: str | None,
+    name: str,
     view: View,
-    hardware: str | None,
-    chosen: Mapping[str, Sequence[Any]],
-    log_x: bool,
-    log_y: bool,
+    filters: Filters,
     widths: ruler.Widths,
-    _shown: pd.DataFrame,
+    _passing: Callable[[], pd.DataFrame],
     _table: pd.DataFrame,
 ) -> Drawings:
-    """Return the charts of the points ``_shown``, which the other arguments name; ``_table`` holds all points.
+    """Return the charts of the points that pass the filters, and their table.
 
     Parameters
     ----------
+    name : of all points
     widths : of the page's charts, in pixels
+    _passing : gives the points, which the other arguments name
+    _table : all points
     """
-    judged = frontiers.judged(_shown, view.x.column, view.y.column, view.by)
+    shown = _passing()
+    needed = {*charts.needed(view.x, view.y), *point_table.needed(view.qualities), *view.by, "checkpoint"}
+    narrow = shown[[column for column in shown if column in needed]]
+    judged = frontiers.judged(narrow, view.x.column, view.y.column, view.by)
     panels = frontiers.panels(judged, view.by, view.datasets)
     some = panels[:PANELS]
-    made = [_drawn(title, points, _table, view, log_x, log_y, len(panels) > 1) for title, points in some]
+    made = [_drawn(title, points, _table, view, filters, len(panels) > 1) for title, points in some]
     for one in made:
         one.figure.update_layout(width=widths["whole" if len(made) == 1 else "half"])
-    return Drawings(judged, made, [title for title, _ in panels[PANELS:]])
+    listed = point_table.listing(judged, view.x, view.y, view.qualities)
+    return Drawings(shown, judged, made, [title for title, _ in panels[PANELS:]], listed)
 
 
 def _drawn(
-    title: str, points: pd.DataFrame, table: pd.DataFrame, view: View, log_x: bool, log_y: bool, narrow: bool
+    title: str, points: pd.DataFrame, table: pd.DataFrame, view: View, filters: Filters, narrow: bool
 ) -> Drawing:
     lines = [r for axis, name in ((view.y, "y"), (view.x, "x")) for r in _references(points, table, axis, name)]
-    figure = charts.tradeoffs(points, view.x, view.y, log_x=log_x, log_y=log_y, references=lines, narrow=narrow)
+    logs = {"log_x": filters.log_x, "log_y": filters.log_y}
+    figure = charts.tradeoffs(points, view.x, view.y, **logs, references=lines, narrow=narrow)
     marks = sum(len(trace.customdata) for trace in figure.data if trace.customdata is not None)
-    named = (1 + len(lines), len(figure.layout.annotations))
-    return Drawing(title, figure, len(points), int(points["frontier"].sum()), marks, named)
+    return Drawing(title, figure, len(points), int(points["frontier"].sum()), marks)
 
 
 def _references(points: pd.DataFrame, table: pd.DataFrame, axis: Axis, name: str) -> list[Reference]:

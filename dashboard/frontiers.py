@@ -49,13 +49,18 @@ def filtered(
 
     A column without chosen values does not filter.
     """
-    keep = table["dataset"].isin(list(datasets))
+    keep = of(table, datasets)
     if hardware is not None:
         keep &= table["hardware"] == hardware
     for column, values in chosen.items():
         if values:
             keep &= table[column].isin(list(values))
     return table[keep]
+
+
+def of(table: pd.DataFrame, datasets: Sequence[str]) -> pd.Series:
+    """Return which points are of the data sets: bool [n]."""
+    return table["dataset"].isin(list(datasets))
 
 
 def reference(table: pd.DataFrame, column: str) -> pd.Series:
@@ -76,7 +81,7 @@ def judged(table: pd.DataFrame, x: str, y: str, by: Sequence[str] = ("dataset",)
     """
     measured = table[table[x].notna() & table[y].notna()].copy()
     measured["frontier"] = False
-    for _, group in measured.groupby(list(by)):
+    for _, group in measured[[*by, x, y]].groupby(list(by)):  # these alone: a hundred columns would be copied
         measured.loc[group.index, "frontier"] = on_frontier(group, x, y)
     return measured
 

@@ -1,102 +1,110 @@
 """The charts of one run and one data set: training, quality by list length, latency samples, popularity. Pure."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.chart_style import PALETTE, framed, logarithmic
+from dashboard.chart_style import AXIS, PALETTE, finished, logarithmic
 from dashboard.labels import queries
 
 BLUE, RED, GREEN = PALETTE[0], PALETTE[1], PALETTE[2]
+LINE = {"type": "scatter", "mode": "lines"}
 
 
 def training(history: pd.DataFrame, best_epoch: int | None) -> go.Figure:
     """Return loss (left axis) and validation ndcg@20 (right axis) by epoch; the epoch that was kept is marked."""
-    figure = go.Figure()
+    traces: list[dict[str, Any]] = []
+    epochs = history["epoch"].tolist()
     if "loss" in history:
-        figure.add_scatter(
-            x=history["epoch"], y=history["loss"], name="training loss (left)", line={"color": RED, "dash": "dot"}
+        line = {"color": RED, "dash": "dot"}
+        traces.append(
+            {**LINE, "x": epochs, "y": history["loss"].tolist(), "name": "training loss (left)", "line": line}
         )
     if "valid_ndcg@20" in history:
-        figure.add_scatter(
-            x=history["epoch"], y=history["valid_ndcg@20"], name="validation NDCG@20 (right)", yaxis="y2",
-            mode="lines+markers", line={"color": BLUE}, connectgaps=True,
-        )  # fmt: skip
-    if best_epoch is not None:
-        figure.add_vline(best_epoch, line={"color": GREEN, "dash": "dash", "width": 1.5})
-        figure.add_annotation(
-            x=best_epoch, yref="paper", y=1, text=f"kept: epoch {best_epoch}", showarrow=False, yanchor="bottom"
-        )
-    right = {"title": "validation NDCG@20", "overlaying": "y", "side": "right", "showgrid": False, "tickformat": ".4f"}
-    step = max(1, round(len(history) / 12))  # whole epochs only
-    figure.update_layout(yaxis={"title": "loss"}, yaxis2=right, xaxis={"title": "epoch", "dtick": step})
-    return framed(figure)
+        traces.append({
+            "type": "scatter", "mode": "lines+markers", "x": epochs, "y": history["valid_ndcg@20"].tolist(),
+            "name": "validation NDCG@20 (right)", "yaxis": "y2", "line": {"color": BLUE}, "connectgaps": True,
+        })  # fmt: skip
+    kept = [] if best_epoch is None else [(best_epoch, f"kept: epoch {best_epoch}")]
+    right = {
+        **AXIS, "title": {**AXIS["title"], "text": "validation NDCG@20"}, "overlaying": "y", "side": "right",
+        "showgrid": False, "tickformat": ".4f",
+    }  # fmt: skip
+    layout = {
+        "shapes": [_upright(at, GREEN) for at, _ in kept],
+        "annotations": [{"x": at, "yref": "paper", "y": 1, "text": text, "showarrow": False, "yanchor": "bottom"}
+                        for at, text in kept],
+        "xaxis": {"title": {"text": "epoch"}, "dtick": max(1, round(len(history) / 12))},  # whole epochs only
+        "yaxis": {"title": {"text": "loss"}}, "yaxis2": right,
+    }  # fmt: skip
+    return finished(traces, layout)
+
+
+def _upright(at: float, color: str) -> dict[str, Any]:
+    """Return a dashed line at a value of the horizontal axis."""
+    line = {"color": color, "dash": "dash", "width": 1.5}
+    return {"type": "line", "x0": at, "x1": at, "y0": 0, "y1": 1, "yref": "y domain", "line": line}
 
 
 def quality_by_k(rows: pd.DataFrame, metric: str, title: str) -> go.Figure:
     """Return a metric by list length, one line for each query precision, with 95 % intervals."""
-    figure = go.Figure()
-    for place, (bits, group) in enumerate(
-        rows[rows["metric"] == metric].sort_values("query_bits", ascending=False).groupby("query_bits", sort=False)
-    ):
-        group = group.sort_values("k")
+    traces: list[dict[str, Any]] = []
+    own = rows.loc[rows["metric"] == metric, ["query_bits", "k", "value", "low", "high"]]
+    for bits in sorted(own["query_bits"].unique(), reverse=True):
+        group = own[own["query_bits"] == bits].sort_values("k")
+        place = len(traces) % 3
         error = {
-            "type": "data", "symmetric": False, "array": group["high"] - group["value"],
-            "arrayminus": group["value"] - group["low"], "thickness": 1.2, "width": 3,
+            "type": "data", "symmetric": False, "array": (group["high"] - group["value"]).tolist(),
+            "arrayminus": (group["value"] - group["low"]).tolist(), "thickness": 1.2, "width": 3,
         }  # fmt: skip
-        figure.add_scatter(
-            x=[f"k = {k}" for k in group["k"]], y=group["value"], name=queries(int(bits)), mode="lines+markers",
-            error_y=error if group["low"].notna().any() else None,
-            line={"color": PALETTE[place % len(PALETTE)], "dash": ("solid", "dash", "dot")[place % 3]},
-            marker={"symbol": ("circle", "square", "diamond")[place % 3], "size": 9},
-        )  # fmt: skip
-    figure.update_yaxes(title=title, rangemode="tozero")
-    return framed(figure)
+        traces.append({
+            "type": "scatter", "mode": "lines+markers", "name": queries(int(bits)),
+            "x": [f"k = {k}" for k in group["k"]], "y": group["value"].tolist(),
+            "line": {"color": PALETTE[len(traces) % len(PALETTE)], "dash": ("solid", "dash", "dot")[place]},
+            "marker": {"symbol": ("circle", "square", "diamond")[place], "size": 9},
+            **({"error_y": error} if group["low"].notna().any() else {}),
+        })  # fmt: skip
+    return finished(traces, {"yaxis": {"title": {"text": title}, "rangemode": "tozero"}})
 
 
 def latency(samples: pd.DataFrame, percentiles: dict[str, float]) -> go.Figure:
     """Return the histogram of single-query times (µs) with lines at percentiles; the slowest 0.5 % lie outside."""
     times = samples["microseconds"].to_numpy(float)
     end = float(np.quantile(times, 0.995)) if len(times) else 1.0
-    figure = go.Figure()
-    figure.add_histogram(
-        x=times[times <= end], nbinsx=60, marker={"color": BLUE}, hovertemplate="%{x} µs: %{y} searches<extra></extra>"
-    )
-    for place, (name, value) in enumerate(percentiles.items()):
-        if value <= end:
-            figure.add_vline(value, line={"color": RED, "dash": "dash", "width": 1.5})
-            figure.add_annotation(
-                x=value,
-                yref="paper",
-                y=1 - 0.09 * place,
-                text=f"{name} {value:,.4g}",
-                showarrow=False,
-                xanchor="left",
-                xshift=3,
-            )
-    figure.update_layout(showlegend=False, bargap=0.03)
-    figure.update_xaxes(title="microseconds for one user (k = 20, one thread)")
-    figure.update_yaxes(title="searches")
-    return framed(figure)
+    bars = {"x": times[times <= end], "nbinsx": 60, "hovertemplate": "%{x} µs: %{y} searches<extra></extra>"}
+    inside = [(place, name, value) for place, (name, value) in enumerate(percentiles.items()) if value <= end]
+    layout = {
+        "showlegend": False, "bargap": 0.03, "shapes": [_upright(value, RED) for _, _, value in inside],
+        "annotations": [
+            {"x": value, "yref": "paper", "y": 1 - 0.09 * place, "text": f"{name} {value:,.4g}", "showarrow": False,
+             "xanchor": "left", "xshift": 3}
+            for place, name, value in inside
+        ],
+        "xaxis": {"title": {"text": "microseconds for one user (k = 20, one thread)"}},
+        "yaxis": {"title": {"text": "searches"}},
+    }  # fmt: skip
+    return finished([{"type": "histogram", "marker": {"color": BLUE}, **bars}], layout)
 
 
 def popularity(train_users: np.ndarray) -> go.Figure:
     """Return how many users have each item in training, items sorted from the most popular, both axes logarithmic."""
     counts = np.sort(train_users[train_users > 0])[::-1]
     rank = np.unique(np.geomspace(1, max(1, len(counts)), 200).astype(int))
-    figure = go.Figure(
-        go.Scatter(x=rank, y=counts[rank - 1] if len(counts) else [], mode="lines", line={"color": BLUE, "width": 3})
-    )
-    figure.update_xaxes(title="items, most popular first", **logarithmic(pd.Series(rank)))
-    figure.update_yaxes(title="users who have the item", **logarithmic(pd.Series(counts)))
-    return framed(figure, height=280)
+    line = {**LINE, "x": rank, "y": counts[rank - 1] if len(counts) else [], "line": {"color": BLUE, "width": 3}}
+    layout = {
+        "xaxis": {"title": {"text": "items, most popular first"}, **logarithmic(pd.Series(rank))},
+        "yaxis": {"title": {"text": "users who have the item"}, **logarithmic(pd.Series(counts))},
+    }
+    return finished([line], layout, height=280)
 
 
 def history_lengths(lengths: np.ndarray) -> go.Figure:
     """Return how many users have how many training items; the longest 1 % of histories lie outside."""
     end = float(np.quantile(lengths, 0.99)) if len(lengths) else 1.0
-    figure = go.Figure(go.Histogram(x=lengths[lengths <= end], nbinsx=50, marker={"color": GREEN}))
-    figure.update_layout(bargap=0.03)
-    figure.update_xaxes(title="training items of a user")
-    figure.update_yaxes(title="users")
-    return framed(figure, height=280)
+    bars = {"type": "histogram", "x": lengths[lengths <= end], "nbinsx": 50, "marker": {"color": GREEN}}
+    layout = {
+        "bargap": 0.03, "xaxis": {"title": {"text": "training items of a user"}}, "yaxis": {"title": {"text": "users"}},
+    }  # fmt: skip
+    return finished([bars], layout, height=280)

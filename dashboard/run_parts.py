@@ -59,11 +59,13 @@ def quality(rows: pd.DataFrame) -> None:
         with column:
             figure = run_charts.quality_by_k(rows, metric, title)
             ruler.chart(figure, f"by_k_{metric}", f"{title} by list length", rows["run_id"].iloc[0], halves=True)
+    of_k = rows.loc[rows["k"].notna(), ["metric", "k", "query_bits", "value", "low", "high"]].to_dict("records")
+    told = {(row["metric"], row["k"], row["query_bits"]): row for row in of_k[::-1]}  # the first one counts
     table = []
     names = {"recall": "Recall", "ndcg": "NDCG", "overlap": "Overlap with float32", "tied": "Tied places"}
     for bits in precisions(rows):
         for metric, title in names.items():
-            cells = {f"k = {k}": _with_interval(rows, metric, k, bits) for k in KS}
+            cells = {f"k = {k}": _with_interval(told.get((metric, k, bits))) for k in KS}
             if any(cells.values()):
                 table.append({"Metric": title, "Users searched at": labels.queries(bits), **cells})
     st.table(pd.DataFrame(table), hide_index=True)  # the other kind loads half a megabyte of script first
@@ -75,11 +77,9 @@ def quality(rows: pd.DataFrame) -> None:
     )
 
 
-def _with_interval(rows: pd.DataFrame, metric: str, k: int, bits: int) -> str:
-    found = rows[(rows["metric"] == metric) & (rows["k"] == k) & (rows["query_bits"] == bits)]
-    if found.empty:
+def _with_interval(row: dict[str, Any] | None) -> str:
+    if row is None:
         return ""
-    row = found.iloc[0]
     return f"{row['value']:.4f}" + ("" if pd.isna(row["low"]) else f" ({row['low']:.4f}–{row['high']:.4f})")
 
 

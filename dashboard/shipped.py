@@ -59,8 +59,9 @@ def beside(own: pd.DataFrame) -> pd.DataFrame:
 
 def datasets(table: pd.DataFrame) -> list[str]:
     """Return the data sets of `beside`: one's own first, the last measured before others; then `FIRST`."""
-    ordered = table.assign(first=(table["source"] == "own") * 2 + (table["dataset"] == FIRST))
-    return list(ordered.sort_values(["first", "finished"], ascending=False)["dataset"].unique())
+    last = table.groupby(["source", "dataset"], sort=False)["finished"].max().reset_index()
+    last["first"] = (last["source"] == "own") * 2 + (last["dataset"] == FIRST)
+    return list(last.sort_values(["first", "finished"], ascending=False)["dataset"].unique())
 
 
 def about(table: pd.DataFrame) -> str:

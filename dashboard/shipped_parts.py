@@ -1,5 +1,7 @@
 """What Trade-offs shows of the reference study: one click that hides it, and what cannot be done with its points."""
 
+from typing import NamedTuple
+
 import pandas as pd
 import streamlit as st
 
@@ -14,11 +16,12 @@ Chosen = list[tuple[str, int]]
 def choose() -> pd.DataFrame:
     """Draw the switch and say what the shipped points are; return the points to show, with "source"."""
     try:
-        table = _all(str(data.root()), data.snapshot(), shipped.version()).copy(deep=False)
+        known = _all(str(data.root()), data.snapshot(), shipped.version())
     except FewbitsError as error:  # one's own results are shown all the same
         st.warning(sentence(error), icon=":material/inventory_2:")
         return results.described().assign(source="own")
-    if table.empty or not (table["source"] == "reference").any():
+    table = known.points.copy(deep=False)
+    if not known.about:
         return table
     with st.container(horizontal=True, vertical_alignment="center", key="t_study"):
         on = st.toggle(
@@ -27,15 +30,24 @@ def choose() -> pd.DataFrame:
             "off hides them everywhere on this page.",
         )  # fmt: skip
         if on:
-            st.caption(shipped.about(table), width="content")
+            st.caption(known.about, width="content")
             st.page_link(FINDINGS_PAGE, label="What follows from it", icon=":material/lightbulb:")
     return table if on else table[table["source"] == "own"]
 
 
+class Known(NamedTuple):
+    """One's own points and the shipped ones, and what the shipped ones are; "" where there are none."""
+
+    points: pd.DataFrame
+    about: str
+
+
 @st.cache_resource(show_spinner=False, max_entries=4)
-def _all(root: str, snapshot: str | None, version: str) -> pd.DataFrame:
-    """Return one's own points and the shipped ones, put together once for each snapshot."""
-    return shipped.beside(results.described())
+def _all(root: str, snapshot: str | None, version: str) -> Known:
+    """Put the points together, once for each snapshot."""
+    table = shipped.beside(results.described())
+    some = len(table) > 0 and bool((table["source"] == "reference").any())
+    return Known(table, shipped.about(table) if some else "")
 
 
 def rows(own: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:

@@ -26,16 +26,16 @@ def thinned(points: pd.DataFrame, x: Axis, y: Axis, log_x: bool, log_y: bool) ->
     ordered = points.sort_values(y.column, ascending=not higher_is_better(y.column), kind="stable")
     across, upward = _places(ordered[x.column], log_x), _places(ordered[y.column], log_y)
     kinds = ordered.groupby(["quantizer", "queries"]).ngroup().to_numpy()
-    kept = points
+    best = ordered["frontier"].to_numpy()
+    keep = np.ones(len(ordered), bool)
     for grid in GRIDS:
-        cells = pd.DataFrame({
-            "kind": kinds, "across": np.floor(across * grid), "upward": np.floor(upward * grid / 2),
-        })  # fmt: skip
-        first = ~cells.duplicated().to_numpy()
-        kept = ordered[first | ordered["frontier"].to_numpy()]
-        if len(kept) <= MOST:
+        column, row = (across * grid).astype(np.int64), (upward * grid / 2).astype(np.int64)
+        _, first = np.unique((kinds * (grid + 1) + column) * (grid + 1) + row, return_index=True)
+        keep = best.copy()
+        keep[first] = True
+        if keep.sum() <= MOST:
             break
-    return kept
+    return ordered[keep]
 
 
 def _places(values: pd.Series, log: bool) -> np.ndarray:

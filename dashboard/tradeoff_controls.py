@@ -49,6 +49,18 @@ class View:
         return [column for column in columns if column.partition("@")[0] in QUALITY]
 
 
+@dataclass(frozen=True)
+class Filters:
+    """Which points pass, and how the axes run."""
+
+    chosen: dict[str, list[Any]]
+    """Column → values that pass; none: all."""
+    hardware: str | None
+    """The machine whose times are shown; None: all."""
+    log_x: bool
+    log_y: bool
+
+
 def choose_view(table: pd.DataFrame, scaled: pd.DataFrame) -> View:
     """Draw the controls of the first rows, and return what was chosen; one's own data set measured last comes first."""
     known = shipped.datasets(table)
@@ -85,10 +97,8 @@ def _axis(place: Any, title: str, first: str, key: str) -> str:
     )  # fmt: skip
 
 
-def choose_filters(
-    table: pd.DataFrame, timed: pd.DataFrame | None
-) -> tuple[dict[str, list[Any]], str | None, bool, bool]:
-    """Return chosen values by column, the one hardware (None: all), and which axes are logarithmic.
+def choose_filters(table: pd.DataFrame, timed: pd.DataFrame | None) -> Filters:
+    """Draw the filters and the switches of the axes, and return what was chosen.
 
     A filter appears only where there is something to choose between.
 
@@ -97,27 +107,24 @@ def choose_filters(
     timed : the points whose machines are told apart; None where no axis is a time
     """
     hardware = None if timed is None else _hardware(timed)
-    offered = [column for column in frontiers.FILTERS if len(frontiers.distinct(table, column)) > 1]
+    every = {column: frontiers.distinct(table, column) for column in frontiers.FILTERS}
+    offered = {column: values for column, values in every.items() if len(values) > 1}
     keys = [f"t_{column}" for column in offered]
     active = sum(bool(st.session_state.get(key) or any(st.query_params.get_all(key))) for key in keys)
     chosen: dict[str, list[Any]] = {}
     title = "Filters and axes" + (f" ({active} active)" if active else "")
     with st.expander(title, icon=":material/tune:", key="t_filters"):
         columns = st.columns(3)
-        for place, column in enumerate(offered):
+        for place, (column, values) in enumerate(offered.items()):
+            ordered = sorted(values, key=rank) if column == "quantizer" else values
             chosen[column] = columns[place % 3].multiselect(
-                frontiers.FILTERS[column], _offered(table, column), key=f"t_{column}", placeholder="all",
+                frontiers.FILTERS[column], ordered, key=f"t_{column}", placeholder="all",
                 format_func=_word, **LINK,
             )  # fmt: skip
         with st.container(horizontal=True):
             log_x = st.toggle("Logarithmic horizontal axis", value=True, key="t_log_x", **LINK)
             log_y = st.toggle("Logarithmic vertical axis", key="t_log_y", **LINK)
-    return chosen, hardware, log_x, log_y
-
-
-def _offered(table: pd.DataFrame, column: str) -> list[Any]:
-    values = frontiers.distinct(table, column)
-    return sorted(values, key=rank) if column == "quantizer" else values
+    return Filters(chosen, hardware, log_x, log_y)
 
 
 def _word(value: Any) -> str:

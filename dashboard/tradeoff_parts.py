@@ -6,18 +6,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import compare, downloads, frontiers, labels
-from dashboard.labels import COSTS, QUALITY
-from dashboard.tradeoff_controls import View
+from dashboard import compare, downloads, frontiers
+from dashboard.point_table import Listing
 from dashboard.widgets import open_run
 
 COMPARE_PAGE = "views/compare.py"
 COMPARED = (2, compare.MOST)
 """Least and most points that Compare shows side by side."""
-MODEL = ["encoder", "dim", "layers", "loss", "seed"]
-"""What a model's name is made of (all columns would take ten times as long to go through)."""
-ROWS = 300
-"""Rows that the table shows; of more points, those on the frontier and the best of the others."""
 Chosen = list[tuple[str, int]]
 """Run id and query bits of each selected point."""
 
@@ -63,40 +58,16 @@ def actions(chosen: Chosen, rows: Rows) -> None:
             downloads.table(selected, "fewbits-selection", "t_selected")
 
 
-def beneath(shown: pd.DataFrame, judged: pd.DataFrame, rows: Rows, view: View) -> Chosen:
+def beneath(shown: pd.DataFrame, listing: Listing, rows: Rows) -> Chosen:
     """Draw the points as a table, best first, and a download of all that pass the filters; return the selected ones."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
         st.subheader("The same points as a table", anchor=False)
         downloads.table(lambda: frontiers.originals(rows(), shown), "fewbits-points", "t")
-    ordered = frontiers.best_first(judged, view.y.column, ROWS)
-    table, settings = _table(ordered, view)
     event = st.dataframe(
-        table, column_config=settings, hide_index=True, key="t_table", selection_mode="multi-row", on_select="rerun",
-        height=min(35 * (len(table) + 1) + 3, 460),
+        listing.table, column_config=listing.settings, hide_index=True, key="t_table", selection_mode="multi-row",
+        on_select="rerun", height=min(35 * (len(listing.table) + 1) + 3, 460),
     )  # fmt: skip
-    left_out = len(judged) - len(ordered)
-    rest = f" {left_out:,} points off the frontier are left out; the download holds all." if left_out else ""
+    n = listing.left_out
+    rest = f" {n:,} points off the frontier are left out; the download holds all." if n else ""
     st.caption(f"Select rows to open, compare or export them. Click a column's head to sort.{rest}")
-    chosen = ordered.iloc[list(event["selection"]["rows"])]
-    return list(zip(chosen["run_id"], chosen["query_bits"].astype(int), strict=True))
-
-
-def _table(ordered: pd.DataFrame, view: View) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Return the table with human columns, and how each is written."""
-    number = st.column_config.NumberColumn
-    columns: dict[str, Any] = {
-        "Method": ordered["method"],
-        "Frontier": ordered["frontier"].map({True: "● yes", False: ""}),
-        "Users searched at": ordered["query_bits"].map(labels.queries),
-    }
-    settings: dict[str, Any] = {"Method": st.column_config.TextColumn(pinned=True, width="medium")}
-    qualities = [labels.axis(kind, int(k)) for kind, _, k in (column.partition("@") for column in view.qualities)]
-    first = [view.y, view.x, *qualities]
-    for axis in [*first, *(labels.axis(kind) for kind in QUALITY), *COSTS.values()]:
-        if axis.column in ordered and axis.title not in columns and ordered[axis.column].notna().any():
-            columns[axis.title] = ordered[axis.column] * axis.scale
-            settings[axis.title] = number(format=axis.format, help=axis.help)
-    columns |= {"Data set": ordered["dataset"], "Model": [labels.model(r) for r in ordered[MODEL].to_dict("records")]}
-    columns |= {"Measured on": ordered["hardware"], "Finished": ordered["finished"]}
-    settings["Finished"] = st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", help="Time in UTC.")
-    return pd.DataFrame(columns), settings
+    return [listing.keys[row] for row in event["selection"]["rows"]]

@@ -18,7 +18,7 @@ from dashboard import (
 from dashboard.chart_style import SELECTABLE
 from dashboard.charts import crowded
 from dashboard.drawings import Drawing, Drawings, drawings
-from dashboard.tradeoff_controls import View, choose_filters, choose_view
+from dashboard.tradeoff_controls import Filters, View, choose_filters, choose_view
 from dashboard.tradeoff_parts import Chosen, actions, beneath, clicked
 from dashboard.widgets import guarded, plain
 
@@ -35,25 +35,20 @@ def render() -> None:
     scaled = data.scaled_points()
     view = choose_view(table, scaled)
     watch(data.snapshot(), len(points) + len(scaled))
-    own = table
-    for column in view.qualities if view.share else []:
-        own = frontiers.share_of_float(own, column)
-    sized = own if view.items is None else sizes.at(own, scaled, view.items)
-    here, timed = (t.loc[t["dataset"].isin(view.datasets), [*frontiers.FILTERS, "hardware"]] for t in (own, sized))
-    chosen, hardware, log_x, log_y = choose_filters(here, timed if view.timed else None)
-    shown = frontiers.filtered(sized, view.datasets, hardware, chosen)
-    if view.items is not None:
-        wanted = frontiers.filtered(own[own["source"] == "own"], view.datasets, None, chosen)
-        size_parts.missing(sizes.lacking(wanted, scaled, view.items), shown["run_id"].nunique(), view.items)
+    here = table.loc[frontiers.of(table, view.datasets), [*frontiers.FILTERS, "hardware"]]
+    filters = choose_filters(here, _timed(here, table, scaled, view))
+    size_notice = st.container()
     if view.x.column == view.y.column:
         st.info("Both axes show the same metric: choose another for one of them.", icon=":material/info:")
         return
-    name = f"{data.snapshot()} {shipped.version()} {len(table)}"
-    choice = (name, view, hardware, chosen, log_x, log_y)
-    drawn = drawings(str(data.root()), *choice, ruler.widths_for("t_chart", repr(choice)), shown, table)
-    judged = drawn.judged
-    if judged.empty:
-        _nothing(shown, view)
+    drawn = _drawings(table, scaled, view, filters)
+    if view.items is not None:
+        wanted = frontiers.filtered(table[table["source"] == "own"], view.datasets, None, filters.chosen)
+        lacking = sizes.lacking(wanted, scaled, view.items)
+        with size_notice:
+            size_parts.missing(lacking, drawn.shown["run_id"].nunique(), view.items)
+    if drawn.judged.empty:
+        _nothing(drawn.shown, view)
         return
     selected = _charts(drawn, view)
     place = st.container()
@@ -62,9 +57,30 @@ def render() -> None:
         rows = shipped_parts.rows(points, table)
         return rows if view.items is None else sizes.at(rows, scaled, view.items)
 
-    selected += beneath(shown, judged, originals, view)
+    selected += beneath(drawn.shown, drawn.listing, originals)
     with place:
         actions(shipped_parts.openable(list(dict.fromkeys(selected)), points), originals)
+
+
+def _drawings(table: pd.DataFrame, scaled: pd.DataFrame, view: View, filters: Filters) -> Drawings:
+    def passing() -> pd.DataFrame:  # asked for once for each choice
+        own = table
+        for column in view.qualities if view.share else []:
+            own = frontiers.share_of_float(own, column)
+        sized = own if view.items is None else sizes.at(own, scaled, view.items)
+        return frontiers.filtered(sized, view.datasets, filters.hardware, filters.chosen)
+
+    name = f"{data.snapshot()} {shipped.version()} {len(table)}"
+    widths = ruler.widths_for("t_chart", repr((name, view, filters)))
+    return drawings(str(data.root()), name, view, filters, widths, passing, table)
+
+
+def _timed(here: pd.DataFrame, table: pd.DataFrame, scaled: pd.DataFrame, view: View) -> pd.DataFrame | None:
+    """Return the points whose machines are told apart; None where no axis is a time."""
+    if not view.timed or view.items is None:
+        return here if view.timed else None
+    sized = sizes.at(table, scaled, view.items)
+    return sized[frontiers.of(sized, view.datasets)]
 
 
 def _nothing(shown: pd.DataFrame, view: View) -> None:
@@ -100,7 +116,6 @@ def _charts(drawn: Drawings, view: View) -> Chosen:
 def _chart(key: str, one: Drawing, view: View) -> Chosen:
     if one.title:
         st.markdown(f"**{plain(one.title)}**")
-    _hide_labels_on_narrow_screens(key, *one.named)
     counts = f"{one.points:,} points, {one.best} on the frontier"
     where = f" on {one.title}" if one.title else ""
     state = st.plotly_chart(
@@ -135,13 +150,6 @@ def _words(judged: pd.DataFrame, view: View) -> list[str]:
             f"orders; {kept} stays that of the data set."
         )
     return words
-
-
-def _hide_labels_on_narrow_screens(key: str, first: int, last: int) -> None:
-    """The words beside the frontier's points would cover each other on a telephone; the table names them there."""
-    names = ", ".join(f'.st-key-{key} g.annotation[data-index="{number}"]' for number in range(first, last))
-    if names:
-        st.html(f"<style>@media (max-width: 640px) {{ {names} {{ display: none; }} }}</style>")
 
 
 @st.fragment(run_every=2)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 
 from dashboard import chart_style, charts, labels, run_charts, thinning
@@ -40,10 +41,27 @@ def markers(figure):
     return {t.customdata[0][0]: t for t in figure.data if t.customdata is not None}
 
 
+def names(figure):
+    """The names of the frontier's points: name → the trace of all and where it stands."""
+    return {
+        text: (trace, x, y)
+        for trace in figure.data
+        if trace.mode == "markers+text"
+        for text, x, y in zip(trace.text, trace.x, trace.y, strict=True)
+    }
+
+
 def test_dominated_points_are_faded_and_frontier_points_are_not():
     shown = markers(drawn(points()))
     assert shown["r-bad"].opacity == charts.FADED < 1
     assert shown["r-float"].opacity == shown["r-four"].opacity == 1
+
+
+def test_a_method_has_one_legend_entry_which_is_solid_where_a_point_of_it_is_on_the_frontier():
+    figure = drawn(points(quantizer=["float32", "uniform", "uniform"]))
+    entries = {t.name: t.opacity for t in figure.data if t.legendgroup and t.showlegend is not False and t.customdata}
+    assert entries == {labels.name("float32"): 1, labels.name("uniform"): 1}
+    assert len({t.legendgroup for t in figure.data if t.name == labels.name("uniform")}) == 1  # a click hides both
 
 
 def test_a_click_can_tell_run_and_query_precision():
@@ -63,22 +81,23 @@ def test_for_throughput_more_is_better_and_the_steps_turn_round():
 
 
 CORNERS = {
-    ("latency_p50_us", "recall"): ("↖ better", "hv", "right", "bottom"),
-    ("throughput_qps", "ndcg"): ("better ↗", "vh", "left", "bottom"),
-    ("bytes_per_item", "latency_p99_us"): ("↙ better", "hv", "right", "top"),
-    ("recall", "index_bytes"): ("better ↘", "vh", "left", "top"),
+    ("latency_p50_us", "recall"): ("↖ better", "hv", "top left"),
+    ("throughput_qps", "ndcg"): ("better ↗", "vh", "top right"),
+    ("bytes_per_item", "latency_p99_us"): ("↙ better", "hv", "bottom left"),
+    ("recall", "index_bytes"): ("better ↘", "vh", "bottom right"),
 }
 """Axes across and upward → where better is, how the steps turn, and on which side of a point its name stands."""
 
 
-@pytest.mark.parametrize("names, looks", CORNERS.items())
-def test_any_two_metrics_make_a_frontier_whose_steps_turn_towards_the_worse(names, looks):
-    x, y = (axis(name) for name in names)
+@pytest.mark.parametrize("metrics, looks", CORNERS.items())
+def test_any_two_metrics_make_a_frontier_whose_steps_turn_towards_the_worse(metrics, looks):
+    x, y = (axis(name) for name in metrics)
     table = points(**{x.column: [1.0, 2.0, 3.0], y.column: [5.0, 7.0, 8.0]}, frontier=[True, True, False])
     figure = drawn(table, x, y)
     line = next(t for t in figure.data if t.mode == "lines")
-    named = next(a for a in figure.layout.annotations if a.text == "uniform 4 bit")
-    assert (figure.layout.annotations[0].text, line.line.shape, named.xanchor, named.yanchor) == looks
+    named, across, upward = names(figure)["uniform 4 bit"]
+    assert (figure.layout.annotations[0].text, line.line.shape, named.textposition) == looks
+    assert (across, upward) == (2 * x.scale, 7 * y.scale)
 
 
 def test_quality_on_the_horizontal_axis_has_its_intervals_and_its_line_there():
@@ -149,20 +168,21 @@ def test_the_float32_line_stands_at_its_value():
 
 def test_the_float32_line_and_the_frontier_are_named_on_its_two_sides():
     # a small format that keeps everything stands on the line, at its named end
-    sides = {a.text: a.yanchor for a in drawn(points(), references=[("y", "float32: 0.2000", 0.2)]).layout.annotations}
-    assert (sides["float32: 0.2000"], sides["uniform 4 bit"]) == ("top", "bottom")
+    figure = drawn(points(), references=[("y", "float32: 0.2000", 0.2)])
+    line = next(a for a in figure.layout.annotations if a.text == "float32: 0.2000")
+    assert (line.yanchor, names(figure)["uniform 4 bit"][0].textposition) == ("top", "top left")  # beneath, above
 
 
 def test_a_name_that_would_cover_that_of_the_float32_line_is_left_out():
     table = points(**{"recall@20": [0.20, 0.192, 0.10]})  # the small format is just beneath the line's name
-    texts = [a.text for a in drawn(table, references=[("y", "float32: 0.2000", 0.2)]).layout.annotations]
+    texts = names(drawn(table, references=[("y", "float32: 0.2000", 0.2)]))
     assert "uniform 4 bit" not in texts and "float32" in texts
-    assert "uniform 4 bit" in [a.text for a in drawn(table).layout.annotations]
+    assert "uniform 4 bit" in names(drawn(table))
 
 
-def test_annotations_are_placed_by_the_logarithm_on_logarithmic_axes():
-    label = next(a for a in drawn(points()).layout.annotations if a.text == "uniform 4 bit")
-    assert label.x == pytest.approx(np.log10(34))
+def test_a_lines_name_is_placed_by_the_logarithm_on_a_logarithmic_axis():
+    figure = drawn(points(), RECALL, BYTES, log_x=True, references=[("x", "float32: 0.2000", 0.2)])
+    assert figure.layout.annotations[-1].x == pytest.approx(np.log10(0.2))
 
 
 def test_labels_on_the_frontier_tell_apart_what_shares_a_name():
@@ -176,8 +196,7 @@ def test_labels_on_the_frontier_tell_apart_what_shares_a_name():
 
 
 def test_points_of_several_encoders_are_named_with_theirs():
-    texts = {a.text for a in drawn(points(encoder=["lightgcn", "mf", "mf"])).layout.annotations}
-    assert {"LightGCN, float32", "MF, uniform 4 bit"} <= texts
+    assert {"LightGCN, float32", "MF, uniform 4 bit"} <= set(names(drawn(points(encoder=["lightgcn", "mf", "mf"]))))
 
 
 def test_the_popularity_baseline_is_named_as_what_it_is():
@@ -187,7 +206,7 @@ def test_the_popularity_baseline_is_named_as_what_it_is():
 
 def test_a_crowded_frontier_is_not_labelled():
     many = pd.concat([points(bytes_per_item=[i, i + 0.3, i + 0.6], frontier=True) for i in range(1, 7)])
-    assert len(drawn(many).layout.annotations) == 1  # only the one that says where better is
+    assert not names(drawn(many)) and names(drawn(points()))
 
 
 @pytest.mark.parametrize("low, high", [(8, 256), (0.21, 0.24), (33, 33), (1, 1e9)])
@@ -221,13 +240,13 @@ def test_filled_and_hollow_marks_of_a_method_are_one_trace_with_the_hollow_ones_
 
 
 def test_peers_have_hollow_markers_and_are_named_as_what_they_are():
-    names = ["float32", "faiss HNSW (peer)", "usearch (peer)"]
-    table = points(quantizer=["float32", "peer", "peer"], method=names, queries="float32", query_bits=32)
+    methods = ["float32", "faiss HNSW (peer)", "usearch (peer)"]
+    table = points(quantizer=["float32", "peer", "peer"], method=methods, queries="float32", query_bits=32)
     figure = drawn(table)
     shown = markers(figure)
     assert shown["r-four"].marker.symbol == shown["r-bad"].marker.symbol == ("pentagon-open",)
     assert shown["r-four"].marker.line.width[0] > 1  # a hollow mark is its line
-    assert "faiss HNSW (peer)" in [a.text for a in figure.layout.annotations]
+    assert "faiss HNSW (peer)" in names(figure)
 
 
 def test_the_training_curve_marks_the_epoch_that_was_kept():
@@ -248,8 +267,25 @@ def test_popularity_is_sorted_and_leaves_out_what_nobody_has():
     assert list(run_charts.popularity(np.array([0, 3, 9, 1])).data[0].y) == [9, 3, 1]
 
 
-def test_no_chart_has_what_makes_plotly_draw_an_equal_copy_anew():
+def every_chart():
     samples = pd.DataFrame({"microseconds": np.linspace(10, 20, 99)})
-    for figure in (drawn(points()), run_charts.latency(samples, {"p50": 15.0}), run_charts.popularity(np.arange(9))):
+    history = pd.DataFrame({"epoch": [1, 2], "loss": [3.0, 2.0], "valid_ndcg@20": [0.1, 0.2]})
+    measured = {"metric": "recall", "query_bits": [32, 32, 4, 4], "k": [10, 20] * 2, "value": 0.2, "low": 0.1}
+    yield drawn(points(), references=[("y", "float32: 0.2000", 0.2)])
+    yield drawn(many(50))
+    yield run_charts.latency(samples, {"p50": 15.0})
+    yield run_charts.popularity(np.arange(9))
+    yield run_charts.history_lengths(np.arange(9))
+    yield run_charts.training(history, 2)
+    yield run_charts.quality_by_k(pd.DataFrame(measured).assign(high=0.3), "recall", "Recall")
+
+
+def test_no_chart_has_what_makes_plotly_draw_an_equal_copy_anew():
+    for figure in every_chart():
         layout = figure.to_dict()["layout"]
-        assert "template" not in layout and layout["datarevision"] == 1
+        assert layout.get("template") is None and layout["datarevision"] == 1
+
+
+def test_every_chart_has_only_what_plotly_knows():
+    for figure in every_chart():
+        go.Figure(figure.to_dict())  # raises what plotly was not asked to look for when the chart was made

@@ -1,0 +1,96 @@
+"""Names beside what is drawn on the trade-off chart: of the frontier's points and of lines. Pure."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from dashboard import labels
+from dashboard.chart_style import GREY
+from dashboard.labels import Axis
+from dashboard.point_words import short_names
+from engine.frontier import higher_is_better
+
+NEAR = (0.12, 0.035)
+"""Shares of the chart's width and height within which two labels would cover each other."""
+LABELLED = 14
+"""Where the frontier has more points than this, none is labelled: the words would cover each other."""
+UNSEEN = {"size": 13, "opacity": 0}
+"""A mark as large as the point's own, that its name keeps clear of."""
+
+
+class Reference(NamedTuple):
+    """A line at a value of one axis ("x" or "y") and what it is called, e.g. what float32 reaches."""
+
+    axis: str
+    text: str
+    value: float
+
+
+def line_name(line: Reference, right: bool, up: bool, log: bool) -> dict[str, Any]:
+    """Return a line's name at its worse end, on its worse side: few points reach it, and their names are beyond."""
+    words: dict[str, Any] = {
+        "text": line.text, "showarrow": False, "xanchor": "right" if right else "left", "xshift": -4 if right else 4,
+    }  # fmt: skip
+    at = _at(line.value, log)
+    if line.axis == "y":
+        return {**words, "x": 1 if right else 0, "xref": "paper", "y": at, "yanchor": "top" if up else "bottom"}
+    return {**words, "x": at, "y": 0 if up else 1, "yref": "paper", "yanchor": "bottom" if up else "top"}
+
+
+def frontier_names(
+    points: pd.DataFrame,
+    x: Axis,
+    y: Axis,
+    log_x: bool,
+    log_y: bool,
+    narrow: bool,
+    lines: Sequence[float],
+) -> list[dict[str, Any]]:
+    """Return the names of the frontier's points as one trace of text, none where none is named.
+
+    They stand on the side where no point can be: beyond the frontier.
+
+    A name that would cover that of a better point, or of a line (at ``lines`` of the vertical axis), is left out.
+    """
+    right, up = higher_is_better(x.column), higher_is_better(y.column)
+    best = points[points["frontier"]].drop_duplicates([x.column, y.column]).sort_values(y.column, ascending=not up)
+    if len(best) > LABELLED:
+        return []
+    names: list[tuple[float, float, str]] = []
+    across = [_at(v * x.scale, log_x) for v in (points[x.column].min(), points[x.column].max())]
+    upward = [_at(v * y.scale, log_y) for v in (points[y.column].min(), points[y.column].max())]
+    placed: list[tuple[float, float]] = []
+    models = points[points["encoder"] != "popularity"]["encoder"].nunique()
+    wide = NEAR[0] * (2 if narrow else 1)
+    for (_, row), method in zip(best.iterrows(), short_names(best["method"]), strict=True):
+        text = method if models < 2 or row["encoder"] == "popularity" else f"{labels.name(row['encoder'])}, {method}"
+        at, height = _at(row[x.column] * x.scale, log_x), _at(row[y.column] * y.scale, log_y)
+        if any(_share(at - a, across) < wide and _share(height - h, upward) < NEAR[1] for a, h in placed):
+            continue
+        below = [
+            _share(_at(v, log_y) - height, upward) * (1 if (v > row[y.column] * y.scale) == up else -1) for v in lines
+        ]
+        if _share(at - across[right], across) < 2 * wide and any(NEAR[1] / 2 < gap < 2.5 * NEAR[1] for gap in below):
+            continue
+        placed.append((at, height))
+        names.append((row[x.column] * x.scale, row[y.column] * y.scale, text))
+    if not names:
+        return []
+    across_at, upward_at, words = zip(*names, strict=True)
+    return [{
+        "type": "scatter", "mode": "markers+text", "x": across_at, "y": upward_at, "text": words, "marker": UNSEEN,
+        "textposition": f"{'top' if up else 'bottom'} {'right' if right else 'left'}", "hoverinfo": "skip",
+        "showlegend": False, "cliponaxis": False, "unselected": {"textfont": {"color": GREY}},
+    }]  # fmt: skip
+
+
+def _share(distance: float, values: Sequence[float]) -> float:
+    """Return a distance as a share of the range of the values."""
+    return abs(distance) / ((max(values) - min(values)) or 1.0)
+
+
+def _at(value: float, logarithm: bool) -> float:
+    """Return where an annotation goes: on a logarithmic axis plotly places them by the logarithm."""
+    return math.log10(value) if logarithm and value > 0 else value
