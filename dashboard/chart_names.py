@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from dashboard import labels
-from dashboard.chart_style import GREY
+from dashboard.chart_style import GREY, MARKS
 from dashboard.labels import Axis
 from dashboard.point_words import short_names
 from engine.frontier import higher_is_better
@@ -16,8 +16,10 @@ NEAR = (0.12, 0.035)
 """Shares of the chart's width and height within which two labels would cover each other."""
 LABELLED = 14
 """Where the frontier has more points than this, none is labelled: the words would cover each other."""
-UNSEEN = {"size": 13, "opacity": 0}
+UNSEEN = {"size": MARKS[True], "opacity": 0}
 """A mark as large as the point's own, that its name keeps clear of."""
+LETTER = 0.0066
+"""How wide a letter is, as a share of the chart's width, about."""
 
 
 class Reference(NamedTuple):
@@ -50,9 +52,8 @@ def frontier_names(
 ) -> list[dict[str, Any]]:
     """Return the names of the frontier's points as one trace of text, none where none is named.
 
-    They stand on the side where no point can be: beyond the frontier.
-
-    A name that would cover that of a better point, or of a line (at ``lines`` of the vertical axis), is left out.
+    They stand on the side where no point can be: beyond the frontier. A name that would cover that of a better point,
+    or of a line (at ``lines`` of the vertical axis), is left out.
     """
     right, up = higher_is_better(x.column), higher_is_better(y.column)
     best = points[points["frontier"]].drop_duplicates([x.column, y.column]).sort_values(y.column, ascending=not up)
@@ -78,12 +79,22 @@ def frontier_names(
         names.append((row[x.column] * x.scale, row[y.column] * y.scale, text))
     if not names:
         return []
+    names += [(_end(v, text, across, log_x, right, narrow), height, "") for v, height, text in names]
     across_at, upward_at, words = zip(*names, strict=True)
+    still = {"textfont": {"color": GREY}}  # where other points are selected, names do not fade: the page has the colour
     return [{
         "type": "scatter", "mode": "markers+text", "x": across_at, "y": upward_at, "text": words, "marker": UNSEEN,
         "textposition": f"{'top' if up else 'bottom'} {'right' if right else 'left'}", "hoverinfo": "skip",
-        "showlegend": False, "cliponaxis": False, "unselected": {"textfont": {"color": GREY}},
+        "showlegend": False, "cliponaxis": False, "unselected": still,
     }]  # fmt: skip
+
+
+def _end(value: float, text: str, across: Sequence[float], log: bool, right: bool, narrow: bool) -> float:
+    """Return the value at a name's far end, for an unseen mark there: plotly's axes make room for marks, not text."""
+    share = min(0.5, (len(text) + 2) * LETTER * (2 if narrow else 1))
+    length = share / (1 - share) * (max(across) - min(across))
+    end = _at(value, log) + (length if right else -length)
+    return 10**end if log and value > 0 else end
 
 
 def _share(distance: float, values: Sequence[float]) -> float:
@@ -92,5 +103,5 @@ def _share(distance: float, values: Sequence[float]) -> float:
 
 
 def _at(value: float, logarithm: bool) -> float:
-    """Return where an annotation goes: on a logarithmic axis plotly places them by the logarithm."""
+    """Return where a value lies along an axis; plotly's annotations are placed by it, too."""
     return math.log10(value) if logarithm and value > 0 else value

@@ -39,6 +39,8 @@ AXIS: dict[str, Any] = {
     "automargin": True, "gridcolor": FAINT, "zerolinecolor": FAINT, "tickcolor": FAINT,
     "title": {"font": {"size": 14}, "standoff": 20},
 }  # fmt: skip
+MARKS = {False: 10, True: 13}
+"""Whether a point is on the frontier → the size of its mark, in pixels."""
 TOP = 30
 """Margin above a chart, in pixels."""
 TICKS = 12
@@ -91,7 +93,7 @@ def frame(height: int = 340, legend: float = -0.25, left: int = 10, bottom: int 
         "height": height, "margin": {"l": left, "r": 10, "t": TOP, "b": bottom, "pad": 8}, "dragmode": False,
         "hovermode": "closest", "datarevision": 1,
         "legend": {
-            "orientation": "h", "yanchor": "top", "y": legend, "x": 0, "itemsizing": "constant", "title": None,
+            "orientation": "h", "yanchor": "top", "y": legend, "x": 0, "itemsizing": "constant",
         },
         "font": FONT, "paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR, "hoverlabel": {"font": FONT, "align": "left"},
         "modebar": {"bgcolor": CLEAR, "color": GREY, "activecolor": PALETTE[0]},

@@ -4,12 +4,13 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard import labels
 from dashboard.chart_names import Reference, frontier_names, line_name
-from dashboard.chart_style import GREY, TOP, finished, logarithmic, rank, style
+from dashboard.chart_style import GREY, MARKS, TOP, finished, logarithmic, rank, style
 from dashboard.labels import Axis
 from dashboard.point_words import NEEDED, hover, records
 from dashboard.thinning import thinned
@@ -53,9 +54,9 @@ def tradeoffs(
     drawn = thinned(points, x, y, log_x, log_y)
     traces = [_frontier_line(own, x, y, str(name)) for name, own in points[points["frontier"]].groupby("dataset")]
     for (quantizer, best), group in _by_method(drawn):
-        if best and traces[-1].get("legendgroup") == quantizer:
-            traces[-1]["showlegend"] = False  # the solid one has the entry; a click hides both
         traces.append(_markers(group, x, y, quantizer, best, best or bars))
+        if best and traces[-2].get("legendgroup") == quantizer:
+            _one_entry(*traces[-2:])
     right, up = higher_is_better(x.column), higher_is_better(y.column)
     better = {
         "x": 1 if right else 0, "y": 1 if up else 0, "xref": "paper", "yref": "paper", "text": ARROWS[right, up],
@@ -117,7 +118,7 @@ def _markers(group: Columns, x: Axis, y: Axis, quantizer: str, best: bool, bars:
     color, symbol = style(quantizer)
     symbols = [f"{symbol.removesuffix('-open')}-open" if own == "own" else symbol for own in group["queries"]]
     marker = {
-        "color": color, "symbol": symbols, "size": 13 if best else 10,
+        "color": color, "symbol": symbols, "size": MARKS[best],
         "line": {"color": color, "width": [2.2 if symbol.endswith("open") else 0.5 for symbol in symbols]},
     }  # fmt: skip
     axes = {"error_x": x, "error_y": y} if bars else {}
@@ -129,6 +130,14 @@ def _markers(group: Columns, x: Axis, y: Axis, quantizer: str, best: bool, bars:
         "customdata": [[r, int(b)] for r, b in zip(group["run_id"], group["query_bits"], strict=True)],
         "text": group["words"], "hovertemplate": "%{text}<extra></extra>",
     }  # fmt: skip
+
+
+def _one_entry(faded: dict[str, Any], solid: dict[str, Any]) -> None:
+    """Leave a method's points off and on the frontier one legend entry, which hides both: the solid one, unless only
+    the other one's first mark, which the legend shows, is filled.
+    """
+    hollow = [trace["marker"]["symbol"][0].endswith("-open") for trace in (faded, solid)]
+    (solid if hollow == [False, True] else faded)["showlegend"] = False
 
 
 def _values(values: Iterable[float], axis: Axis) -> list[float]:
@@ -143,7 +152,8 @@ def _error(group: Columns, axis: Axis, color: str) -> dict[str, Any] | None:
         [(0.0 if b < a else b - a) * axis.scale for a, b in zip(group[start], group[end], strict=True)]
         for start, end in ((axis.column, high), (low, axis.column))
     )
-    bars = {"type": "data", "symmetric": False, "array": above, "arrayminus": below}
+    arrays = {"array": np.array(above), "arrayminus": np.array(below)}  # of a list, plotly takes nothing for zero
+    bars = {"type": "data", "symmetric": False, **arrays}
     return {**bars, "color": color, "thickness": 1.2, "width": 3}
 
 

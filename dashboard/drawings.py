@@ -1,4 +1,4 @@
-"""The charts of Trade-offs, made once for each choice: selecting and coming back draw nothing anew."""
+"""What Trade-offs shows, charts and table, made once for each choice: selecting and coming back draw nothing anew."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ def drawings(
     some = panels[:PANELS]
     made = [_drawn(title, points, _table, view, filters, len(panels) > 1) for title, points in some]
     for one in made:
-        one.figure.update_layout(width=widths["whole" if len(made) == 1 else "half"])
+        ruler.fit(one.figure, widths["whole" if len(made) == 1 else "half"])
     listed = point_table.listing(judged, view.x, view.y, view.qualities)
     return Drawings(shown, judged, made, [title for title, _ in panels[PANELS:]], listed)
 

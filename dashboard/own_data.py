@@ -53,7 +53,7 @@ def render() -> None:
         )  # fmt: skip
     own_given.explain()
     example = st.expander("A worked example, and larger files", icon=":material/school:", key="o_example", **LINK)
-    if example.open:
+    if example.open:  # what colours code is loaded first, which takes a quarter of a second
         example.markdown(EXAMPLE)
         example.markdown(f"A file above {own.UPLOAD_MB} MB is named on the command line, where it lies:")
         example.code(COMMANDS, language="bash", wrap_lines=True)

@@ -50,8 +50,14 @@ def chart(figure: go.Figure, key: str, alt: str, of: Hashable, halves: bool = Fa
     of : what it is of: with another, it is another chart
     halves : whether two charts share the page's width
     """
-    figure.update_layout(width=widths_for(key, of)["half" if halves else "whole"])
+    fit(figure, widths_for(key, of)["half" if halves else "whole"])
     st.plotly_chart(figure, theme=None, key=key, config=STATIC, alt=alt)
+
+
+def fit(figure: go.Figure, width: float | None) -> None:
+    """Give a figure its width where that is known; streamlit hides a first drawing only of one that has none."""
+    if width is not None:
+        figure.update_layout(width=width)
 
 
 def widths_for(key: str, of: Hashable) -> Widths:

@@ -56,8 +56,8 @@ def quality_by_k(rows: pd.DataFrame, metric: str, title: str) -> go.Figure:
         group = own[own["query_bits"] == bits].sort_values("k")
         place = len(traces) % 3
         error = {
-            "type": "data", "symmetric": False, "array": (group["high"] - group["value"]).tolist(),
-            "arrayminus": (group["value"] - group["low"]).tolist(), "thickness": 1.2, "width": 3,
+            "type": "data", "symmetric": False, "array": (group["high"] - group["value"]).to_numpy(),
+            "arrayminus": (group["value"] - group["low"]).to_numpy(), "thickness": 1.2, "width": 3,
         }  # fmt: skip
         traces.append({
             "type": "scatter", "mode": "lines+markers", "name": queries(int(bits)),

@@ -74,7 +74,7 @@ def _recommendations(folder: RunFolder) -> None:
 def _measurements(rows: pd.DataFrame, manifest: dict[str, Any]) -> None:
     st.markdown("**What was measured**")
     with st.container(horizontal=True):
-        for kind, text in _texts(str(data.root()), data.snapshot(), manifest["run_id"], rows, manifest).items():
+        for kind, text in _texts(manifest["run_id"], manifest.get("finished_ns"), rows, manifest).items():
             size = labels.amount(len(text.encode()))
             st.download_button(
                 f"{kind.upper()}, {size}", text, file_name=f"{manifest['run_id']}.{kind}", mime=MIMES[kind],
@@ -84,9 +84,7 @@ def _measurements(rows: pd.DataFrame, manifest: dict[str, Any]) -> None:
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
-def _texts(
-    root: str, snapshot: str | None, run_id: str, _rows: pd.DataFrame, _manifest: dict[str, Any]
-) -> dict[str, str]:
+def _texts(run_id: str, finished_ns: int | None, _rows: pd.DataFrame, _manifest: dict[str, Any]) -> dict[str, str]:
     """Return the measurements of a run as text, by kind of file."""
     told = {name: _manifest.get(name) for name in ("run_id", "spec", "split", "machine", "timings", "notes")}
     return {"csv": export.csv_of(_rows), "json": export.json_of(_rows, **told)}

@@ -27,7 +27,7 @@ def thinned(points: pd.DataFrame, x: Axis, y: Axis, log_x: bool, log_y: bool) ->
     across, upward = _places(ordered[x.column], log_x), _places(ordered[y.column], log_y)
     kinds = ordered.groupby(["quantizer", "queries"]).ngroup().to_numpy()
     best = ordered["frontier"].to_numpy()
-    keep = np.ones(len(ordered), bool)
+    keep = best
     for grid in GRIDS:
         column, row = (across * grid).astype(np.int64), (upward * grid / 2).astype(np.int64)
         _, first = np.unique((kinds * (grid + 1) + column) * (grid + 1) + row, return_index=True)

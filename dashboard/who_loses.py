@@ -201,8 +201,7 @@ def _marks(
     color, symbol = style(str(row["quantizer"]))
     if row["query_bits"] != FLOAT_BITS:
         symbol = f"{symbol.removesuffix('-open')}-open"
-    above, beneath = ((high - value).tolist(), (value - low).tolist())
-    bars = {"type": "data", "symmetric": False, "array": above, "arrayminus": beneath}
+    bars = {"type": "data", "symmetric": False, "array": high - value, "arrayminus": value - low}
     marks = {
         "type": "scatter", "x": x, "y": value.tolist(), "mode": "markers", "name": str(row["letter"]),
         "error_y": {**bars, "color": color, "thickness": 1.5},

@@ -77,8 +77,10 @@ def _drawings(table: pd.DataFrame, scaled: pd.DataFrame, view: View, filters: Fi
 
 def _timed(here: pd.DataFrame, table: pd.DataFrame, scaled: pd.DataFrame, view: View) -> pd.DataFrame | None:
     """Return the points whose machines are told apart; None where no axis is a time."""
-    if not view.timed or view.items is None:
-        return here if view.timed else None
+    if not view.timed:
+        return None
+    if view.items is None:
+        return here
     sized = sizes.at(table, scaled, view.items)
     return sized[frontiers.of(sized, view.datasets)]
 

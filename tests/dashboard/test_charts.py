@@ -5,7 +5,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from dashboard import chart_style, charts, labels, run_charts, thinning
+from dashboard import chart_style, charts, labels, ruler, run_charts, thinning, who_loses
 from dashboard.labels import COSTS, axis
 from dashboard.point_words import hover, short_names
 
@@ -41,14 +41,15 @@ def markers(figure):
     return {t.customdata[0][0]: t for t in figure.data if t.customdata is not None}
 
 
+def places(figure):
+    """The names of the frontier's points and, without a text, where each ends: (text, x, y, the trace of all)."""
+    named = [trace for trace in figure.data if trace.mode == "markers+text"]
+    return [(*place, t) for t in named for place in zip(t.text, t.x, t.y, strict=True)]
+
+
 def names(figure):
     """The names of the frontier's points: name → the trace of all and where it stands."""
-    return {
-        text: (trace, x, y)
-        for trace in figure.data
-        if trace.mode == "markers+text"
-        for text, x, y in zip(trace.text, trace.x, trace.y, strict=True)
-    }
+    return {text: (trace, x, y) for text, x, y, trace in places(figure) if text}
 
 
 def test_dominated_points_are_faded_and_frontier_points_are_not():
@@ -273,6 +274,12 @@ def every_chart():
     measured = {"metric": "recall", "query_bits": [32, 32, 4, 4], "k": [10, 20] * 2, "value": 0.2, "low": 0.1}
     yield drawn(points(), references=[("y", "float32: 0.2000", 0.2)])
     yield drawn(many(50))
+    yield charts.tradeoffs(points(), RECALL, BYTES, log_x=False, log_y=True, narrow=True)
+    groups = pd.DataFrame({"point": [0, 1], "group": 0, "share": 0.2, "low": [0.1, np.nan], "high": [0.3, np.nan]})
+    compared = pd.DataFrame({"quantizer": ["float32", "sign"], "query_bits": [32, 1], "letter": ["A", "B"]})
+    for relative in (False, True):
+        told = groups.assign(change=-0.1, change_low=-0.2, change_high=np.nan)
+        yield who_loses.figure(told, compared, ["tail"], "recall@20", relative)
     yield run_charts.latency(samples, {"p50": 15.0})
     yield run_charts.popularity(np.arange(9))
     yield run_charts.history_lengths(np.arange(9))
@@ -284,6 +291,26 @@ def test_no_chart_has_what_makes_plotly_draw_an_equal_copy_anew():
     for figure in every_chart():
         layout = figure.to_dict()["layout"]
         assert layout.get("template") is None and layout["datarevision"] == 1
+
+
+def test_a_chart_that_is_made_before_the_pages_width_is_known_has_none():
+    figure = drawn(points())
+    ruler.fit(figure, ruler.UNKNOWN["whole"])
+    assert "width" not in figure.to_dict()["layout"]  # nor null, which streamlit would not hide
+    ruler.fit(figure, 700)
+    assert figure.layout.width == 700
+
+
+def test_a_legend_entry_shows_a_filled_mark_where_a_method_has_one():
+    coded = points(quantizer="uniform", queries=["own", "own", "float32"])  # those on the frontier are hollow
+    (entry,) = [t for t in drawn(coded).data if t.customdata is not None and t.showlegend is not False]
+    assert entry.marker.symbol[0] == "circle"
+
+
+def test_axes_reach_as_far_as_the_names_of_the_outermost_points():
+    assert 34 / 8 < min(x for text, x, *_ in places(drawn(points())) if not text) < 34
+    more = drawn(points(throughput_qps=[100.0, 900.0, 50.0]), COSTS["throughput_qps"])
+    assert 900 < max(x for text, x, *_ in places(more) if not text) < 8 * 900
 
 
 def test_every_chart_has_only_what_plotly_knows():
