@@ -22,6 +22,8 @@ CROWDED = 40
 LEGEND, LEGEND_ROW = 0.18, 19
 """How far the legend is beneath the axis, as a share of the axes' height, and the height of one of its rows in
 pixels."""
+TOOLS = 55
+"""How wide the tools in the upper right corner are, in pixels."""
 ARROWS = {(False, True): "↖ better", (True, True): "better ↗", (False, False): "↙ better", (True, False): "better ↘"}
 """Whether more is better across and upward → where better is."""
 
@@ -61,6 +63,7 @@ def tradeoffs(
     better = {
         "x": 1 if right else 0, "y": 1 if up else 0, "xref": "paper", "yref": "paper", "text": ARROWS[right, up],
         "showarrow": False, "xanchor": "right" if right else "left", "yanchor": "bottom",
+        "xshift": -TOOLS if right and up else 0,
     }  # fmt: skip
     lines = [line.value for line in references if line.axis == "y"]
     traces += frontier_names(points, x, y, log_x, log_y, narrow, lines)
