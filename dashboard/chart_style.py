@@ -1,8 +1,10 @@
 """How every chart looks: colours and symbols of methods, ticks of logarithmic axes, margins. Equal in both themes."""
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -100,6 +102,16 @@ def frame(height: int = 340, legend: float = -0.25, left: int = 10, bottom: int 
         "newselection": {"line": {"color": GREY}},
         "xaxis": {**AXIS, "showgrid": False, "zeroline": False}, "yaxis": {**AXIS},
     }  # fmt: skip
+
+
+def intervals(above: Iterable[float], below: Iterable[float]) -> dict[str, Any]:
+    """Return the bars of an axis as plotly wants them: how far they reach above and below each value; NaN: no bar.
+
+    Lists, since plotly draws anew what comes as an equal copy of other arrays; but of a list it takes NaN for zero.
+    """
+    ends = [np.asarray(list(values), float) for values in (above, below)]
+    up, down = ends if any(np.isnan(end).any() for end in ends) else [end.tolist() for end in ends]
+    return {"type": "data", "symmetric": False, "array": up, "arrayminus": down}
 
 
 def finished(traces: list[dict[str, Any]], layout: dict[str, Any], **frames: Any) -> go.Figure:

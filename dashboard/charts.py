@@ -4,13 +4,12 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard import labels
 from dashboard.chart_names import Reference, frontier_names, line_name
-from dashboard.chart_style import GREY, MARKS, TOP, finished, logarithmic, rank, style
+from dashboard.chart_style import GREY, MARKS, TOP, finished, intervals, logarithmic, rank, style
 from dashboard.labels import Axis
 from dashboard.point_words import NEEDED, hover, records
 from dashboard.thinning import thinned
@@ -155,9 +154,7 @@ def _error(group: Columns, axis: Axis, color: str) -> dict[str, Any] | None:
         [(0.0 if b < a else b - a) * axis.scale for a, b in zip(group[start], group[end], strict=True)]
         for start, end in ((axis.column, high), (low, axis.column))
     )
-    arrays = {"array": np.array(above), "arrayminus": np.array(below)}  # of a list, plotly takes nothing for zero
-    bars = {"type": "data", "symmetric": False, **arrays}
-    return {**bars, "color": color, "thickness": 1.2, "width": 3}
+    return {**intervals(above, below), "color": color, "thickness": 1.2, "width": 3}
 
 
 def _line(line: Reference) -> dict[str, Any]:

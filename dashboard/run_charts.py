@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.chart_style import AXIS, PALETTE, finished, logarithmic
+from dashboard.chart_style import AXIS, PALETTE, finished, intervals, logarithmic
 from dashboard.labels import queries
 
 BLUE, RED, GREEN = PALETTE[0], PALETTE[1], PALETTE[2]
@@ -55,16 +55,13 @@ def quality_by_k(rows: pd.DataFrame, metric: str, title: str) -> go.Figure:
     for bits in sorted(own["query_bits"].unique(), reverse=True):
         group = own[own["query_bits"] == bits].sort_values("k")
         place = len(traces) % 3
-        error = {
-            "type": "data", "symmetric": False, "array": (group["high"] - group["value"]).to_numpy(),
-            "arrayminus": (group["value"] - group["low"]).to_numpy(), "thickness": 1.2, "width": 3,
-        }  # fmt: skip
+        bars = intervals(group["high"] - group["value"], group["value"] - group["low"])
         traces.append({
             "type": "scatter", "mode": "lines+markers", "name": queries(int(bits)),
             "x": [f"k = {k}" for k in group["k"]], "y": group["value"].tolist(),
             "line": {"color": PALETTE[len(traces) % len(PALETTE)], "dash": ("solid", "dash", "dot")[place]},
             "marker": {"symbol": ("circle", "square", "diamond")[place], "size": 9},
-            **({"error_y": error} if group["low"].notna().any() else {}),
+            **({"error_y": {**bars, "thickness": 1.2, "width": 3}} if group["low"].notna().any() else {}),
         })  # fmt: skip
     return finished(traces, {"yaxis": {"title": {"text": title}, "rangemode": "tozero"}})
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.chart_style import GREY, finished, style
+from dashboard.chart_style import GREY, finished, intervals, style
 from engine.frontier import bootstrap_means
 from engine.spec import FLOAT_BITS
 
@@ -201,10 +201,9 @@ def _marks(
     color, symbol = style(str(row["quantizer"]))
     if row["query_bits"] != FLOAT_BITS:
         symbol = f"{symbol.removesuffix('-open')}-open"
-    bars = {"type": "data", "symmetric": False, "array": high - value, "arrayminus": value - low}
     marks = {
         "type": "scatter", "x": x, "y": value.tolist(), "mode": "markers", "name": str(row["letter"]),
-        "error_y": {**bars, "color": color, "thickness": 1.5},
+        "error_y": {**intervals(high - value, value - low), "color": color, "thickness": 1.5},
         "marker": {"color": color, "symbol": symbol, "size": 10, "line": {"color": color, "width": 2}},
         "customdata": [list(cell) for cell in zip(groups, low.tolist(), high.tolist(), strict=True)],
         "hovertemplate": "%{fullData.name}, %{customdata[0]}: %{y:.4g} (%{customdata[1]:.4g} to %{customdata[2]:.4g})"

@@ -140,6 +140,13 @@ def test_a_share_without_an_interval_has_no_error_bars():
     assert markers(drawn(table))["r-float"].error_y.array is None
 
 
+def test_a_missing_interval_has_no_bar_and_all_others_are_plain_lists():
+    table = points(**{"recall@20_low": [np.nan, 0.17, 0.09], "recall@20_high": [np.nan, 0.20, 0.12]})
+    shown = markers(drawn(table))
+    assert np.isnan(shown["r-float"].error_y.array[0])  # a list would reach plotly as null, which is zero to it
+    assert isinstance(shown["r-four"].error_y.to_plotly_json()["array"], (list, tuple))
+
+
 def test_index_memory_is_drawn_in_megabytes():
     assert markers(drawn(points(), COSTS["index_bytes"]))["r-four"].x[0] == pytest.approx(3.4)
 
