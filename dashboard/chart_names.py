@@ -63,10 +63,13 @@ def frontier_names(
     across = [_at(v * x.scale, log_x) for v in (points[x.column].min(), points[x.column].max())]
     upward = [_at(v * y.scale, log_y) for v in (points[y.column].min(), points[y.column].max())]
     placed: list[tuple[float, float]] = []
-    models = points[points["encoder"] != "popularity"]["encoder"].nunique()
-    wide = NEAR[0] * (2 if narrow else 1)
+    models = points[points["encoder"] != "popularity"]
+    several, dims = (models[column].nunique() > 1 for column in ("encoder", "dim"))
+    half = 2 if narrow else 1
     for (_, row), method in zip(best.iterrows(), short_names(best["method"]), strict=True):
-        text = method if models < 2 or row["encoder"] == "popularity" else f"{labels.name(row['encoder'])}, {method}"
+        text = f"{labels.name(row['encoder'])}, {method}" if several and row["encoder"] != "popularity" else method
+        text += f", {row['dim']} d" if dims and row["encoder"] != "popularity" else ""
+        wide = max(NEAR[0], (len(text) + 2) * LETTER) * half
         at, height = _at(row[x.column] * x.scale, log_x), _at(row[y.column] * y.scale, log_y)
         if any(_share(at - a, across) < wide and _share(height - h, upward) < NEAR[1] for a, h in placed):
             continue

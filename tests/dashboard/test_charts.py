@@ -207,6 +207,10 @@ def test_points_of_several_encoders_are_named_with_theirs():
     assert {"LightGCN, float32", "MF, uniform 4 bit"} <= set(names(drawn(points(encoder=["lightgcn", "mf", "mf"]))))
 
 
+def test_points_of_several_dimensions_are_named_with_theirs():
+    assert {"float32, 128 d", "uniform 4 bit, 64 d"} <= set(names(drawn(points(dim=[128, 64, 64]))))
+
+
 def test_the_popularity_baseline_is_named_as_what_it_is():
     assert labels.method({"encoder": "popularity", "quantizer": "float32", "bits": 32}) == "popularity"
     assert labels.method({"encoder": "mf", "quantizer": "float32", "bits": 32}) == "float32"
