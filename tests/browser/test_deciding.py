@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from tests.browser.actions import choose
 from tests.browser.conftest import Server
 
 POINTS = ".st-key-t_chart .js-plotly-plot .points path.point"
@@ -73,18 +74,6 @@ def test_another_axis_draws_the_chart_once_and_at_its_full_width(filled: Server,
         assert page.evaluate("drawings") == 1, "drawn hidden, or as a copy of itself: each takes a tenth of a second"
     width = "document.querySelector('.st-key-t_chart {}').getBoundingClientRect().width"
     assert page.evaluate(width.format(".main-svg")) == page.evaluate(width.format(".stPlotlyChart"))
-
-
-def choose(page: Any, field: str, option: str) -> None:
-    """Type into a field until it offers the option, and take it: a field that is drawn anew forgets what was typed."""
-    offered = page.get_by_role("option", name=option, exact=True)
-    for _ in range(20):
-        page.get_by_role("combobox", name=field).fill("")
-        page.get_by_role("combobox", name=field).press_sequentially(option)
-        page.wait_for_timeout(500)
-        if offered.is_visible():
-            break
-    offered.click()
 
 
 def draw_a_box_around_all(page: Any) -> None:

@@ -4,17 +4,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from tests.browser.actions import saved
 from tests.browser.conftest import Server
-
-
-def saved(page: Any, button: str, folder: Path) -> Path:
-    """Press a button and return the file that it saves."""
-    with page.expect_download() as download:
-        page.get_by_role("button", name=button).click()
-    path = folder / download.value.suggested_filename
-    download.value.save_as(path)
-    return path
-
 
 COLOURS = ("color", "backgroundColor")
 

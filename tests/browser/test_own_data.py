@@ -5,6 +5,7 @@ from typing import Any
 
 from engine.data import own
 from engine.data.split import load_split
+from tests.browser.actions import choose, saved
 from tests.browser.conftest import Server
 
 
@@ -36,8 +37,7 @@ def test_the_worked_example_of_vectors_of_ones_own_ends_as_it_says(
     for place, table in enumerate(vectors, 1):
         uploads.nth(place).set_input_files(vectors[table])
         page.get_by_text("5 vectors of 3 numbers").nth(place - 1).wait_for()
-    page.get_by_role("combobox", name="Test").click()
-    page.get_by_role("option", name="the last by time").click()
+    choose(page, "Test", "the last by time")
     picture("vectors-looked-at")
     add(page, "readers")
     split = load_split("readers", server.root)
@@ -52,12 +52,3 @@ def add(page: Any, name: str) -> None:
     field.press("Enter")
     page.get_by_role("button", name="Add data set").click()
     page.get_by_text(f"{name} was added in").wait_for()
-
-
-def saved(page: Any, button: str, folder: Path) -> Path:
-    """Press a download button; return the file."""
-    with page.expect_download() as download:
-        page.get_by_role("button", name=button, exact=True).click()
-    path = folder / download.value.suggested_filename
-    download.value.save_as(path)
-    return path
