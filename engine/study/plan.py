@@ -40,7 +40,7 @@ def plan(datasets: Sequence[str] = DATASETS, seeds: Sequence[int] = (), only: Co
 
     Parameters
     ----------
-    seeds : of every form, but stage ``seeds`` has 3 and 4 alone; none: 0 to 2, and there 3 and 4.
+    seeds : of every form; none: 0 to 2, and 3 and 4 for the headline forms.
     only : stages and quantizers; of both kinds: these stages' runs of these quantizers; none: all.
 
     Raises
@@ -62,15 +62,12 @@ def plan(datasets: Sequence[str] = DATASETS, seeds: Sequence[int] = (), only: Co
                     spec = _spec(dataset, form, {**model, "seed": seed})
                     runs.setdefault(spec.run_id, Planned(stage, spec, _name(form, spec.model)))
     if only and not runs:
-        asked = ", ".join([*only, *(f"seed {seed}" for seed in seeds)])
-        raise FewbitsError(f"the study has no run that is of all that was asked for: {asked}")
+        raise FewbitsError(f"the study has no run that is of all that was asked for: {', '.join(only)}")
     return list(runs.values())
 
 
 def _seeds(stage: str, given: Sequence[int]) -> Sequence[int]:
-    if stage == "seeds":
-        return [seed for seed in MORE_SEEDS if not given or seed in given]
-    return given or SEEDS
+    return given or (MORE_SEEDS if stage == "seeds" else SEEDS)
 
 
 def _forms() -> Iterable[tuple[str, Form, dict[str, object]]]:
