@@ -7,49 +7,8 @@ import pytest
 
 from dashboard import chart_style, charts, labels, ruler, run_charts, thinning, who_loses
 from dashboard.labels import COSTS, axis
-from dashboard.point_words import hover, short_names
-
-BYTES, RECALL = COSTS["bytes_per_item"], axis("recall", 20)
-
-
-def points(**columns: object) -> pd.DataFrame:
-    """Three points: float32 at 256 bytes, 4 bits nearly as good at 34, and a bad one at 40 that 4 bits dominate."""
-    table = {
-        "run_id": ["r-float", "r-four", "r-bad"],
-        "dataset": "demo",
-        "quantizer": ["float32", "uniform", "sign"],
-        "method": ["float32", "uniform 4 bit, scale row", "sign 1 bit, no scale"],
-        "queries": ["float32", "float32", "own"],
-        "query_bits": [32, 32, 1],
-        "bytes_per_item": [256.0, 34.0, 40.0],
-        "index_bytes": [25_600_000.0, 3_400_000.0, 4_000_000.0],
-        "recall@20": [0.20, 0.19, 0.10],
-        "recall@20_low": [0.19, 0.17, 0.09],
-        "recall@20_high": [0.22, 0.20, 0.12],
-        "frontier": [True, True, False],
-        "encoder": "lightgcn", "dim": 64, "layers": 2, "loss": "softmax", "seed": 0, "hardware": "Fake CPU",
-    }  # fmt: skip
-    return pd.DataFrame(table | columns)
-
-
-def drawn(table: pd.DataFrame, x=BYTES, y=RECALL, log_x=True, log_y=False, references=()):
-    lines = [charts.Reference(*r) for r in references]
-    return charts.tradeoffs(table, x, y, log_x=log_x, log_y=log_y, references=lines)
-
-
-def markers(figure):
-    return {t.customdata[0][0]: t for t in figure.data if t.customdata is not None}
-
-
-def places(figure):
-    """The names of the frontier's points and, without a text, where each ends: (text, x, y, the trace of all)."""
-    named = [trace for trace in figure.data if trace.mode == "markers+text"]
-    return [(*place, t) for t in named for place in zip(t.text, t.x, t.y, strict=True)]
-
-
-def names(figure):
-    """The names of the frontier's points: name → the trace of all and where it stands."""
-    return {text: (trace, x, y) for text, x, y, trace in places(figure) if text}
+from dashboard.point_words import hover
+from tests.dashboard.fake_points import BYTES, RECALL, drawn, markers, names, points
 
 
 def test_dominated_points_are_faded_and_frontier_points_are_not():
@@ -168,59 +127,6 @@ def test_what_was_not_measured_is_said_and_never_zero():
     assert "Recall@20: not measured" in hover(row)
 
 
-def test_the_float32_line_stands_at_its_value():
-    figure = drawn(points(), references=[("y", "float32: 0.2000", 0.2)])
-    assert [s.y0 for s in figure.layout.shapes] == [0.2]
-    assert "float32: 0.2000" in [a.text for a in figure.layout.annotations]
-
-
-def test_the_float32_line_and_the_frontier_are_named_on_its_two_sides():
-    # a small format that keeps everything stands on the line, at its named end
-    figure = drawn(points(), references=[("y", "float32: 0.2000", 0.2)])
-    line = next(a for a in figure.layout.annotations if a.text == "float32: 0.2000")
-    assert (line.yanchor, names(figure)["uniform 4 bit"][0].textposition) == ("top", "top left")  # beneath, above
-
-
-def test_a_name_that_would_cover_that_of_the_float32_line_is_left_out():
-    table = points(**{"recall@20": [0.20, 0.192, 0.10]})  # the small format is just beneath the line's name
-    texts = names(drawn(table, references=[("y", "float32: 0.2000", 0.2)]))
-    assert "uniform 4 bit" not in texts and "float32" in texts
-    assert "uniform 4 bit" in names(drawn(table))
-
-
-def test_a_lines_name_is_placed_by_the_logarithm_on_a_logarithmic_axis():
-    figure = drawn(points(), RECALL, BYTES, log_x=True, references=[("x", "float32: 0.2000", 0.2)])
-    assert figure.layout.annotations[-1].x == pytest.approx(np.log10(0.2))
-
-
-def test_labels_on_the_frontier_tell_apart_what_shares_a_name():
-    assert short_names(
-        ["sign 1 bit, fit mse, scale row", "sign 1 bit, fit mse, no scale", "uniform 4 bit, scale row"]
-    ) == [
-        "sign 1 bit, scale row",
-        "sign 1 bit, no scale",
-        "uniform 4 bit",
-    ]
-
-
-def test_points_of_several_encoders_are_named_with_theirs():
-    assert {"LightGCN, float32", "MF, uniform 4 bit"} <= set(names(drawn(points(encoder=["lightgcn", "mf", "mf"]))))
-
-
-def test_points_of_several_dimensions_are_named_with_theirs():
-    assert {"float32, 128 d", "uniform 4 bit, 64 d"} <= set(names(drawn(points(dim=[128, 64, 64]))))
-
-
-def test_the_popularity_baseline_is_named_as_what_it_is():
-    assert labels.method({"encoder": "popularity", "quantizer": "float32", "bits": 32}) == "popularity"
-    assert labels.method({"encoder": "mf", "quantizer": "float32", "bits": 32}) == "float32"
-
-
-def test_a_crowded_frontier_is_not_labelled():
-    many = pd.concat([points(bytes_per_item=[i, i + 0.3, i + 0.6], frontier=True) for i in range(1, 7)])
-    assert not names(drawn(many)) and names(drawn(points()))
-
-
 @pytest.mark.parametrize("low, high", [(8, 256), (0.21, 0.24), (33, 33), (1, 1e9)])
 def test_a_logarithmic_axis_writes_its_ticks_out(low, high):
     axis = chart_style.logarithmic(pd.Series([low, high]))
@@ -316,12 +222,6 @@ def test_a_legend_entry_shows_a_filled_mark_where_a_method_has_one():
     coded = points(quantizer="uniform", queries=["own", "own", "float32"])  # those on the frontier are hollow
     (entry,) = [t for t in drawn(coded).data if t.customdata is not None and t.showlegend is not False]
     assert entry.marker.symbol[0] == "circle"
-
-
-def test_axes_reach_as_far_as_the_names_of_the_outermost_points():
-    assert 34 / 8 < min(x for text, x, *_ in places(drawn(points())) if not text) < 34
-    more = drawn(points(throughput_qps=[100.0, 900.0, 50.0]), COSTS["throughput_qps"])
-    assert 900 < max(x for text, x, *_ in places(more) if not text) < 8 * 900
 
 
 def test_every_chart_has_only_what_plotly_knows():
