@@ -6,7 +6,7 @@ import streamlit as st
 from dashboard import labels, shipped
 from dashboard.widgets import TRADEOFFS_PAGE, plain, sentence
 from engine.errors import FewbitsError
-from engine.study import claims, dimensions, table
+from engine.study import claims, coverage, dimensions, table
 from engine.study.figures import Study
 from engine.study.findings import findings
 
@@ -41,6 +41,7 @@ def render() -> None:
     _claims(study)
     _tables(study)
     _dimensions(study)
+    _coverage(runs)
     _failed(runs)
 
 
@@ -70,7 +71,7 @@ def _claims(study: Study) -> None:
             "Paper": [a.claim.paper for a in found], "It says": [a.claim.says for a in found],
             "Data set": [a.dataset for a in found], "Kept": [a.kept.percent() for a in found],
             "Smaller": [_times(a.smaller) for a in found], "Faster": [_times(a.faster) for a in found],
-            "Holds": [{True: "yes", False: "no", None: "not measured"}[a.holds] for a in found],
+            "Holds": [a.verdict for a in found],
             "Our test": [a.claim.test for a in found],
             "Model": [claims.NAMES[a.claim.model] for a in found], "Our row": [a.claim.form for a in found],
         }),
@@ -79,6 +80,10 @@ def _claims(study: Study) -> None:
             "Kept": st.column_config.TextColumn(help="Share of float32's recall@20, users coded like the items."),
             "Smaller": st.column_config.TextColumn(help="Bytes an item of float32 over those of this form."),
             "Faster": st.column_config.TextColumn(help="Median time of a search with float32 over that of this form."),
+            "Holds": st.column_config.TextColumn(
+                help="Whether it passes our test. “By the mean”: the interval of what is kept allows the other answer "
+                "as well."
+            ),
         },
     )  # fmt: skip
 
@@ -106,6 +111,16 @@ def _tables(study: Study) -> None:
             "float32 users / for coded users; “times faiss” is against faiss's index of that format. "
             "A dash: not measured."
         )
+
+
+def _coverage(runs: pd.DataFrame) -> None:
+    st.subheader("How much of the study has been run", anchor=False)
+    rows = [[f"{stage}: {words}", *cells] for stage, words, *cells in coverage.rows(runs)]
+    st.table(pd.DataFrame(rows, columns=["Stage", *coverage.datasets(runs)]), hide_index=True)
+    st.caption(
+        "Runs that are here, of those that the study plans: each form with each seed. What is missing is missing from "
+        "every table and sentence above; `python -m engine study reference` runs it on your machine."
+    )
 
 
 def _failed(runs: pd.DataFrame) -> None:

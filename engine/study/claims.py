@@ -17,11 +17,13 @@ NAMES = {LIGHTGCN: "LightGCN, d = 64", MF: "MF, d = 64", L2Q: "LightGCN, d = 256
 @dataclass(frozen=True)
 class Claim:
     """A paper's headline and what would bear it out: at least ``kept`` of recall@20 with coded users, so many times
-    ``smaller`` and ``faster`` than float32 of the same model; a limit of 0 is not asked for.
+    ``smaller`` and ``faster`` than float32 of the same model; a limit of 0 is not asked for. ``name`` tells it from the
+    paper's other headlines.
     """
 
     paper: str
     link: str
+    name: str
     says: str
     form: str
     model: tuple[str, int, int]
@@ -39,17 +41,18 @@ class Claim:
 
 
 CLAIMS = (
-    Claim("HQ-GNN", "https://arxiv.org/abs/2309.01032", "a good balance of latency and quality at low bits: 2 bits",
-          "hqgnn 2 bit", LIGHTGCN, 0.95, faster=2.0),
-    Claim("HQ-GNN", "https://arxiv.org/abs/2309.01032", "a good balance of latency and quality at low bits: 1 bit",
-          "hqgnn 1 bit", LIGHTGCN, 0.95, faster=2.0),
-    Claim("L²Q-GCN-anl", "https://arxiv.org/abs/2112.01944", "about 9× smaller with 90 to 99 % kept", "l2qgcn 1 bit",
-          L2Q, 0.9, smaller=9.0),
-    Claim("HashGNN", "https://arxiv.org/abs/2003.01917", "comparable, and several times faster",
+    Claim("HQ-GNN", "https://arxiv.org/abs/2309.01032", "HQ-GNN at 2 bits",
+          "a good balance of latency and quality at low bits: 2 bits", "hqgnn 2 bit", LIGHTGCN, 0.95, faster=2.0),
+    Claim("HQ-GNN", "https://arxiv.org/abs/2309.01032", "HQ-GNN at 1 bit",
+          "a good balance of latency and quality at low bits: 1 bit", "hqgnn 1 bit", LIGHTGCN, 0.95, faster=2.0),
+    Claim("L²Q-GCN-anl", "https://arxiv.org/abs/2112.01944", "L²Q-GCN-anl",
+          "about 9× smaller with 90 to 99 % kept", "l2qgcn 1 bit", L2Q, 0.9, smaller=9.0),
+    Claim("HashGNN", "https://arxiv.org/abs/2003.01917", "HashGNN", "comparable, and several times faster",
           "hashgnn 1 bit", LIGHTGCN, 0.95, faster=3.0),
-    Claim("MGQE", "https://arxiv.org/abs/2002.08530", "on par at about 20 % of the size",
+    Claim("MGQE", "https://arxiv.org/abs/2002.08530", "MGQE", "on par at about 20 % of the size",
           "mgqe 8 bit, scale=none subspaces=64 tail_bits=6", MF, 0.99, smaller=4.5),
-    Claim("MGQE", "https://arxiv.org/abs/2002.08530", "on par at about 20 % of the size: tuned as published",
+    Claim("MGQE", "https://arxiv.org/abs/2002.08530", "MGQE tuned as published",
+          "on par at about 20 % of the size: tuned as published",
           "mgqe 8 bit, direct=False distill=0.0 rotate=none scale=none subspaces=64 tail_bits=6 tune=graph", MF, 0.99,
           smaller=4.5),
 )  # fmt: skip
@@ -68,11 +71,29 @@ class Answer:
     @property
     def holds(self) -> bool | None:
         """Whether it passes the claim's test, by the mean; None where a figure that the test needs is not measured."""
-        wanted = [(self.kept.mean, self.claim.kept), (self.smaller, self.claim.smaller),
-                  (self.faster, self.claim.faster)]  # fmt: skip
+        wanted = [(self.smaller, self.claim.smaller), (self.faster, self.claim.faster)]
         if any(value is None and limit for value, limit in wanted):
             return None
-        return all(value >= limit for value, limit in wanted if value is not None and limit)
+        return not self.missed
+
+    @property
+    def missed(self) -> list[str]:
+        """The figures that miss the claim's test, in its order: ``94.1 ± 0.3 % kept``, ``1.3× faster``."""
+        claim = self.claim
+        words = [f"{self.kept.percent()} kept"] * (self.kept.mean < claim.kept)
+        found = ((self.smaller, claim.smaller, "smaller"), (self.faster, claim.faster, "faster"))
+        return words + [f"{value:.1f}× {what}" for value, limit, what in found if value is not None and value < limit]
+
+    @property
+    def verdict(self) -> str:
+        """``yes``, ``no`` or ``not measured``; ``by the mean`` where the interval of what is kept would allow both."""
+        holds = self.holds
+        if holds is None:
+            return "not measured"
+        limit = self.claim.kept
+        decides = len(self.missed) == (self.kept.mean < limit)  # size and time pass
+        unsure = decides and self.kept.low < limit <= self.kept.high
+        return ("yes" if holds else "no") + ", by the mean" * unsure
 
 
 def answers(study: Study, claims: Sequence[Claim] = CLAIMS) -> list[Answer]:
@@ -102,11 +123,8 @@ def markdown(study: Study) -> list[str]:
         cells = [
             f"[{c.paper}]({c.link}): {c.says}" if new else "", f"`{c.form}`, {NAMES[c.model]}" if new else "",
             a.dataset, a.kept.percent(), *(f"{v:.1f}×" if v else "–" for v in (a.smaller, a.faster)),
-            c.test if new else "", VERDICTS[a.holds],
+            c.test if new else "", f"**{a.verdict}**" if a.holds is False else a.verdict,
         ]  # fmt: skip
         lines.append("| " + " | ".join(cells) + " |")
         last = c
     return lines
-
-
-VERDICTS = {True: "yes", False: "**no**", None: "not measured"}

@@ -132,13 +132,14 @@ def _dimensions(study: Study) -> str | None:
             if set(ways) == set(dimensions.ways(size)) and all(figure.half is not None for figure in ways.values()):
                 best = dimensions.best(ways)
                 names = " or ".join(f"{dim} × {bits}" for dim, bits in best)
-                told.append(f"{names} on {dataset} ({ways[best[0]].value()})")
+                which = "any" if len(best) == len(ways) else names
+                told.append(f"{which} on {dataset} ({ways[best[0]].value()})")
         words += [f"{size} bytes an item, from {_and(told)}"] if told else []
     if not words:
         return None
     return (
-        "Of as many bytes, spent on dimensions × bits, most recall@20 with float32 users comes (“or”: cannot be told "
-        f"apart) with {'; with '.join(words)}."
+        "Of as many bytes, spent on dimensions × bits, most recall@20 with float32 users comes (“or”, “any”: cannot be "
+        f"told apart) with {'; with '.join(words)}."
     )
 
 
@@ -156,25 +157,24 @@ def _speed(study: Study) -> str | None:
 
 def _headlines(study: Study) -> str | None:
     found = [answer for answer in answers(study) if answer.holds is not None and answer.kept.half is not None]
-    missed = [a for a in found if not a.holds]
     if not found:
         return None
-    if not missed:
-        return "All of the papers' headlines below hold on every data set."
-    words = []
-    for claim in dict.fromkeys(a.claim for a in missed):
-        told = "; ".join(_told(a) for a in missed if a.claim == claim)
-        words.append(f"{claim.paper}'s “{claim.says}” ({claim.test}; {told})")
-    return (
-        f"{len(found) - len(missed)} of {len(found)} headlines of papers hold on our data sets; not so {_and(words)}."
-    )
+    held, missed = ([a for a in found if a.holds is holds] for holds in (True, False))
+    words = f"{len(held)} of {len(found)} tests of papers' headlines, each on one data set, passed"
+    words += f": {_by_claim(held, lambda a: f'{a.dataset} {a.kept.percent()} kept')}" if held else ""
+    return words + (f"; what misses: {_by_claim(missed, _told)}." if missed else ".")
+
+
+def _by_claim(found: list[Answer], told: Callable[[Answer], str]) -> str:
+    """Return the headlines with their tests, and what is told of each on its data sets."""
+    claims = dict.fromkeys(a.claim for a in found)
+    several = ((c, ", ".join(told(a) for a in found if a.claim == c)) for c in claims)
+    return "; ".join(f"{c.name} ({c.test}), {words}" for c, words in several)
 
 
 def _told(answer: Answer) -> str:
-    """Return what was measured of a claim on a data set, in the order of its test."""
-    asked = [(answer.claim.smaller, answer.smaller, "smaller"), (answer.claim.faster, answer.faster, "faster")]
-    words = [f"{value:.1f}× {what}" for limit, value, what in asked if limit and value is not None]
-    return ", ".join([f"{answer.dataset} {answer.kept.percent()} kept", *words])
+    """Return the figures that miss a claim's test on a data set."""
+    return f"{answer.dataset} {_and(answer.missed)}"
 
 
 SENTENCES: tuple[tuple[str, Callable[[Study], str | None]], ...] = (

@@ -5,7 +5,7 @@ handed in.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.errors import FewbitsError, unknown
 from engine.spec import FLOAT_BITS, ModelSpec, RunSpec, parse_spec
@@ -28,10 +28,11 @@ STAGES = {
 
 @dataclass(frozen=True)
 class Planned:
-    """A run of the study, the stage that it belongs to, and what it is but for data set and seed."""
+    """A run of the study, the stage that it belongs to, its form, and what it is but for data set and seed."""
 
     stage: str
     spec: RunSpec
+    form: str
     name: str
 
 
@@ -60,7 +61,7 @@ def plan(datasets: Sequence[str] = DATASETS, seeds: Sequence[int] = (), only: Co
             for dataset in datasets:
                 for form, model in chosen:
                     spec = _spec(dataset, form, {**model, "seed": seed})
-                    runs.setdefault(spec.run_id, Planned(stage, spec, _name(form, spec.model)))
+                    runs.setdefault(spec.run_id, Planned(stage, spec, form.text, _name(form, spec.model)))
     if only and not runs:
         raise FewbitsError(f"the study has no run that is of all that was asked for: {', '.join(only)}")
     return list(runs.values())
@@ -106,7 +107,7 @@ def possible(
         except FewbitsError as error:
             unable.setdefault(str(error), []).append(run)
         else:
-            able.setdefault(spec.run_id, Planned(run.stage, spec, run.name))
+            able.setdefault(spec.run_id, replace(run, spec=spec))
     return list(able.values()), unable
 
 

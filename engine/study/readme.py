@@ -7,7 +7,7 @@ import pandas as pd
 
 from engine.errors import FewbitsError
 from engine.store import reference
-from engine.study import claims, dimensions, picture, table
+from engine.study import claims, coverage, dimensions, picture, table
 from engine.study.figures import QUALITY, Study
 from engine.study.findings import findings
 from engine.study.forms import FLOAT
@@ -21,6 +21,10 @@ HOW = (
     "interval of that mean; one seed has none. Sizes hold scales and codebooks. p50 is the median over seeds of the "
     "median of single searches on one thread; *times float32* and *times faiss* say how much faster that is than our "
     "float32 index and than faiss's index of that format, for float32 users / for coded users. A dash: not measured."
+)
+RUN = (
+    "Runs that are there, of those that are planned: each form with each seed. The command runs the rest. All rows of "
+    "one model and seed are of one machine."
 )
 
 
@@ -41,6 +45,7 @@ def section(folder: Path) -> str:
         parts += ["### Fewer dimensions or fewer bits", "", "Recall@20 with float32 users.", "", *spent, ""]
     if answered := claims.markdown(study):
         parts += ["### What the papers say", "", *answered, ""]
+    parts += ["### How much of the study has been run", "", RUN, "", *coverage.markdown(runs), ""]
     parts += _failures(runs)
     return "\n".join([*parts, END])
 

@@ -22,7 +22,12 @@ QUICK = {"encoder": "mf", "dim": 8, "epochs": 1}
 def small(*_):
     """Three runs of seconds; the second's data are not there."""
     return [
-        Planned("core", RunSpec(dataset=name, model=QUICK, quantizer=quantizer, bits=bits), f"{quantizer} {bits}")
+        Planned(
+            "core",
+            RunSpec(dataset=name, model=QUICK, quantizer=quantizer, bits=bits),
+            f"{quantizer} {bits} bit",
+            f"{quantizer} {bits}",
+        )
         for name, quantizer, bits in (("demo", "float32", 32), ("gowalla", "float32", 32), ("demo", "sign", 1))
     ]
 

@@ -115,9 +115,15 @@ def test_findings_are_told_with_their_figures_claims_and_failures(show, root, re
     assert not app.exception and not app.error
     assert "1. **Which width is safe.** 4 bits, rounded after training" in texts(app)
     claims = app.dataframe[0].value
-    assert set(claims["Paper"]) == {"HQ-GNN", "L²Q-GCN-anl"} and set(claims["Holds"]) == {"yes", "no"}
+    assert set(claims["Paper"]) == {"HQ-GNN", "L²Q-GCN-anl"} and set(claims["Holds"]) == {
+        "yes",
+        "yes, by the mean",
+        "no",
+    }
     assert len(app.dataframe) == 1 + 2, "a table for each data set"
     assert "`sign 1 bit, scale=none`, 6 runs: Out of memory" in texts(app)
+    coverage = app.table[-1].value
+    assert list(coverage.columns) == ["Stage", "gowalla", "demo"] and coverage["demo"].iloc[2] == "42 of 90"
 
 
 def test_findings_without_rows_say_how_to_make_them(show, root):

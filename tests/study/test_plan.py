@@ -114,5 +114,5 @@ def test_a_run_that_had_to_wait_for_other_work_changes_nothing_about_what_is_lef
 
 def test_a_plan_is_made_of_plain_runs():
     run = plan(["demo"], [0], ["itq"])[0]
-    assert run == Planned("core", run.spec, "lightgcn d=64 L=3, itq 1 bit")
+    assert run == Planned("core", run.spec, "itq 1 bit", "lightgcn d=64 L=3, itq 1 bit")
     assert run.spec.query_bits == (32, 1), "float32 users and coded ones within one run"

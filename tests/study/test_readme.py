@@ -59,6 +59,7 @@ def test_a_section_tells_machine_figures_and_what_is_missing(folder):
     assert "![" in section and "runs/reference/gowalla.svg" in section
     assert "- gowalla, `mgqe 8 bit`, 3 runs: out of memory: choose a smaller dim" in section
     assert section.count("](https://arxiv.org/abs/2112.01944)") == 1, "claims without rows are left out"
+    assert "| stage | gowalla |" in section and "| 45 of 48 |" in section, "what failed has no rows"
 
 
 def test_without_rows_or_a_place_the_command_says_what_to_do(tmp_path, folder):

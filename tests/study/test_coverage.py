@@ -1,0 +1,51 @@
+"""How much of the study has been run is counted against its plan, stage by stage and data set by data set."""
+
+import pandas as pd
+import pytest
+
+from engine.store import reference
+from engine.study import coverage
+from engine.study.plan import STAGES, plan
+from tests.study.shipped_rows import ship
+
+
+def counted(runs: pd.DataFrame) -> dict[str, list[str]]:
+    return {stage: cells for stage, _, *cells in coverage.rows(runs)}
+
+
+def test_a_stage_that_was_run_is_whole_and_others_are_counted_as_missing(tmp_path):
+    ship(tmp_path, ["gowalla"], ["core", "layers"])
+    found = counted(reference.runs(tmp_path))
+    assert list(found) == list(STAGES)
+    assert (found["core"], found["layers"]) == (["48 of 48"], ["15 of 15"])
+    assert (found["mf"], found["seeds"], found["dimensions"]) == (["0 of 21"], ["0 of 24"], ["0 of 72"])
+
+
+def test_seeds_and_data_sets_are_counted_apart(tmp_path):
+    ship(tmp_path, ["my-shop", "ml-1m"], ["core"], seeds=[1])
+    runs = reference.runs(tmp_path)
+    runs = runs[(runs["dataset"] == "ml-1m") | (runs["form"] == "itq 1 bit")]
+    assert coverage.datasets(runs) == ["ml-1m", "my-shop"], "the study's own come first"
+    assert counted(runs)["core"] == ["16 of 48", "1 of 48"]
+
+
+@pytest.mark.parametrize("change", [{"state": "failed"}, {"form": "itq 1 bit, scale=none"}])
+def test_a_run_that_failed_or_is_of_no_form_of_the_study_is_not_counted(tmp_path, change):
+    ship(tmp_path, ["gowalla"], ["core"])
+    assert counted(reference.runs(tmp_path).assign(**change))["core"] == ["0 of 48"]
+
+
+def test_a_form_on_another_model_is_not_the_study_s(tmp_path):
+    ship(tmp_path, ["gowalla"], ["core"])
+    runs = reference.runs(tmp_path)
+    longer = runs["spec"].str.replace('"dim":64', '"dim":48')
+    assert (longer != runs["spec"]).all() and counted(runs.assign(spec=longer))["core"] == ["0 of 48"]
+
+
+def test_the_shipped_runs_are_all_of_the_plan():
+    runs = reference.runs(reference.FOLDER)
+    if runs.empty:
+        pytest.skip("no rows are shipped")
+    cells = [cell.split(" of ") for _, _, *cells in coverage.rows(runs) for cell in cells]
+    assert sum(int(done) for done, _ in cells) == (runs["state"] == "done").sum()
+    assert sum(int(planned) for _, planned in cells) == len(plan(coverage.datasets(runs)))
