@@ -154,19 +154,20 @@ def model_key(spec: RunSpec) -> str:
 
 
 def measured_training(points: Any) -> dict[tuple[str, str, int], float]:
-    """Return (data set, encoder, dim) → the longest training among the catalog's points (a DataFrame), in seconds."""
-    longest = _longest(points, "train_s", ["dataset", "encoder", "dim"])
-    return {(str(d), str(e), int(n)): s for (d, e, n), s in longest.items()}
+    """Return (data set, encoder, dim) → what training took among the catalog's points (a DataFrame), in seconds."""
+    usual = _usual(points, "train_s", ["dataset", "encoder", "dim"])
+    return {(str(d), str(e), int(n)): s for (d, e, n), s in usual.items()}
 
 
 def measured_tuning(points: Any) -> dict[tuple[str, str, str, int], float]:
-    """Return (data set, quantizer, encoder, dim) → the longest tuning among the catalog's points, in seconds."""
-    longest = _longest(points, "tune_s", ["dataset", "quantizer", "encoder", "dim"])
-    return {(str(d), str(q), str(e), int(n)): s for (d, q, e, n), s in longest.items()}
+    """Return (data set, quantizer, encoder, dim) → what tuning took among the catalog's points, in seconds."""
+    usual = _usual(points, "tune_s", ["dataset", "quantizer", "encoder", "dim"])
+    return {(str(d), str(q), str(e), int(n)): s for (d, q, e, n), s in usual.items()}
 
 
-def _longest(points: Any, seconds: str, by: list[str]) -> dict[Any, float]:
+def _usual(points: Any, seconds: str, by: list[str]) -> dict[Any, float]:
+    """Return the median over runs: one that had to wait, or slept with its machine, says nothing about the next."""
     if points.empty or seconds not in points:
         return {}
-    longest = points.dropna(subset=[seconds]).groupby(by)[seconds].max()
-    return {group: float(s) for group, s in longest.items() if s > 0}
+    usual = points.dropna(subset=[seconds]).drop_duplicates("run_id").groupby(by)[seconds].median()
+    return {group: float(s) for group, s in usual.items() if s > 0}

@@ -1,9 +1,10 @@
 """About how long a sweep takes: models are trained once, trained quantizers for each run of theirs."""
 
+import pandas as pd
 import pytest
 
 from engine.spec import ModelSpec, RunSpec
-from engine.sweep import MEASURE_S, TUNE_SHARE, estimate_s, model_key
+from engine.sweep import MEASURE_S, TUNE_SHARE, estimate_s, measured_training, measured_tuning, model_key
 
 SIZES = {"demo": (1000, 1000, 100_000)}
 
@@ -44,6 +45,15 @@ def test_ten_times_the_steps_take_ten_times_as_long():
 def test_what_tuning_took_here_before_is_better_than_the_rule():
     seen = {("demo", "hqgnn", "lightgcn", 64): 7.0}
     assert estimate(runs("hqgnn"), measured_tuning=seen) == pytest.approx(107)
+
+
+def test_one_run_that_slept_for_hours_does_not_make_the_next_seem_long():
+    took = [("a", 7.0, 10), ("b", 8.0, 10), *(("slept", 7200.0, k) for k in (10, 20, 50))]
+    points = pd.DataFrame(took, columns=["run_id", "train_s", "k"]).assign(
+        dataset="demo", quantizer="hqgnn", encoder="lightgcn", dim=64, tune_s=lambda points: points["train_s"]
+    )
+    assert measured_training(points) == {("demo", "lightgcn", 64): 8.0}
+    assert measured_tuning(points) == {("demo", "hqgnn", "lightgcn", 64): 8.0}
 
 
 def test_popularity_trains_nothing():
