@@ -14,6 +14,7 @@ import streamlit as st
 from dashboard import frontiers, labels, peers
 from dashboard.widgets import plain
 from engine.store import reference
+from engine.study import coverage
 from engine.study.figures import Study
 
 MARK = "reference, measured on "
@@ -41,6 +42,11 @@ def study() -> Study:
 def runs() -> pd.DataFrame:
     """Return the shipped runs, failed ones with their reasons."""
     return _runs(str(reference.folder()), version())
+
+
+def covered() -> pd.DataFrame:
+    """Return how much of the study has been run: a row a stage, a column a data set."""
+    return _covered(str(reference.folder()), version())
 
 
 def beside(own: pd.DataFrame) -> pd.DataFrame:
@@ -122,3 +128,10 @@ def _study(folder: str, version: str) -> Study:
 @st.cache_resource(show_spinner=False, max_entries=2)
 def _runs(folder: str, version: str) -> pd.DataFrame:
     return reference.runs(Path(folder))
+
+
+@st.cache_data(show_spinner=False, max_entries=2)
+def _covered(folder: str, version: str) -> pd.DataFrame:
+    there = _runs(folder, version)
+    rows = [[f"{stage}: {words}", *cells] for stage, words, *cells in coverage.rows(there)]
+    return pd.DataFrame(rows, columns=["Stage", *coverage.datasets(there)])

@@ -6,7 +6,7 @@ import streamlit as st
 from dashboard import labels, shipped
 from dashboard.widgets import TRADEOFFS_PAGE, plain, sentence
 from engine.errors import FewbitsError
-from engine.study import claims, coverage, dimensions, table
+from engine.study import claims, dimensions, table
 from engine.study.figures import Study
 from engine.study.findings import findings
 
@@ -41,7 +41,7 @@ def render() -> None:
     _claims(study)
     _tables(study)
     _dimensions(study)
-    _coverage(runs)
+    _coverage()
     _failed(runs)
 
 
@@ -113,10 +113,9 @@ def _tables(study: Study) -> None:
         )
 
 
-def _coverage(runs: pd.DataFrame) -> None:
+def _coverage() -> None:
     st.subheader("How much of the study has been run", anchor=False)
-    rows = [[f"{stage}: {words}", *cells] for stage, words, *cells in coverage.rows(runs)]
-    st.table(pd.DataFrame(rows, columns=["Stage", *coverage.datasets(runs)]), hide_index=True)
+    st.table(shipped.covered(), hide_index=True)
     st.caption(
         "Runs that are here, of those that the study plans: each form with each seed. What is missing is missing from "
         "every table and sentence above; `python -m engine study reference` runs it on your machine."
