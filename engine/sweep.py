@@ -166,8 +166,11 @@ def measured_tuning(points: Any) -> dict[tuple[str, str, str, int], float]:
 
 
 def _usual(points: Any, seconds: str, by: list[str]) -> dict[Any, float]:
-    """Return the median over runs: one that had to wait, or slept with its machine, says nothing about the next."""
+    """Return the median: one training that had to wait, or slept with its machine, says nothing about the next.
+
+    Runs that share a model have its seconds to the last bit: it was trained once, and counts once.
+    """
     if points.empty or seconds not in points:
         return {}
-    usual = points.dropna(subset=[seconds]).drop_duplicates("run_id").groupby(by)[seconds].median()
+    usual = points.dropna(subset=[seconds]).drop_duplicates([*by, seconds]).groupby(by)[seconds].median()
     return {group: float(s) for group, s in usual.items() if s > 0}

@@ -12,7 +12,8 @@ from engine.study.findings import findings
 
 KEPT = (
     "Figures in per cent are shares of float32's recall@20 that are kept, with the same model and seed: the mean over "
-    "seeds ± its 95 % interval. All items are ranked for every user with held-out items; nothing is sampled."
+    "seeds ± its 95 % interval; gains are differences of such shares, in percentage points, seed by seed. All items "
+    "are ranked for every user with held-out items; nothing is sampled."
 )
 
 
@@ -22,8 +23,8 @@ def render() -> None:
     if not shipped.version():
         st.info(
             "No rows of the reference study are in this copy of Fewbits, so that nothing can be said from them. "
-            "`python -m engine study reference` makes them on your machine and data, and "
-            "`python -m engine study collect` writes them where this page reads them.",
+            "`python -m engine study reference` makes them on your machine (with `--dataset NAME` on your data), and "
+            "`python -m engine study collect` (`--dataset NAME`) writes them where this page reads them.",
             icon=":material/info:",
         )
         st.page_link(TRADEOFFS_PAGE, label="Your own results: Trade-offs", icon=":material/show_chart:")
@@ -34,7 +35,7 @@ def render() -> None:
     for number, finding in enumerate(said, 1):
         words = plain(finding.sentence).replace(" %", "\u00a0%")  # a line does not end between a number and its sign
         st.markdown(f"{number}. **{plain(finding.title)}.** {words}")
-    if not said:
+    if not said and not runs.empty:
         st.info("The rows that are here have too few seeds for an interval: nothing follows yet.",
                 icon=":material/info:")  # fmt: skip
     st.caption(KEPT)
@@ -47,11 +48,15 @@ def render() -> None:
 
 def _about(runs: pd.DataFrame) -> None:
     done = runs[runs["state"] == "done"]
+    if done.empty:
+        st.info("No run of the study that is here is finished: what failed, and why, is told below.",
+                icon=":material/info:")  # fmt: skip
+        return
     machines = " and ".join(sorted(map(str, done["hardware"].dropna().unique())))
     st.markdown(
         f"What follows from {len(done):,} runs of the reference study on {done['dataset'].nunique()} data sets, "
         f"measured on {plain(machines)}, last on {labels.when(done['finished'].max())[:10]}. The sentences are made "
-        "from the rows: none can say other than what was measured."
+        "from the rows, words and figures."
     )
     st.page_link(TRADEOFFS_PAGE, label="The same points as curves", icon=":material/show_chart:")
 
@@ -100,16 +105,19 @@ def _dimensions(study: Study) -> None:
 
 
 def _tables(study: Study) -> None:
+    names = [name for name in study.datasets() if table.rows(study, name)]
+    if not names:
+        return
     st.subheader("Each form at its size", anchor=False)
-    for place, dataset in zip(st.tabs(study.datasets()), study.datasets(), strict=True):
+    for place, dataset in zip(st.tabs(names), names, strict=True):
         head, _, *lines = table.markdown(study, dataset)
         cells = [[cell.strip().replace("`", "") for cell in line.strip("|").split("|")] for line in lines]
-        names = [name.strip().capitalize() for name in head.strip("|").split("|")]
-        place.dataframe(pd.DataFrame(cells, columns=names), hide_index=True)
+        columns = [name.strip().capitalize() for name in head.strip("|").split("|")]
+        place.dataframe(pd.DataFrame(cells, columns=columns), hide_index=True)
         place.caption(
             f"Times: median over seeds, measured on {plain(study.hardware(dataset) or 'no machine')}. Pairs are for "
             "float32 users / for coded users; “times faiss” is against faiss's index of that format. "
-            "A dash: not measured."
+            "A dash: there is none, or it is not measured."
         )
 
 
@@ -118,7 +126,8 @@ def _coverage() -> None:
     st.table(shipped.covered(), hide_index=True)
     st.caption(
         "Runs that are here, of those that the study plans: each form with each seed. What is missing is missing from "
-        "every table and sentence above; `python -m engine study reference` runs it on your machine."
+        "every table and sentence above; `python -m engine study reference` runs it on your machine (`--dataset` for a "
+        "set of your own; peers need the extra `peers`)."
     )
 
 

@@ -164,32 +164,38 @@ def _report(
 
 
 @study.command(epilog="Example:  python -m engine study collect --to runs/reference")
-@click.option("--to", "to", type=click.Path(path_type=Path), default=reference.FOLDER, show_default=False,
-              help="Folder to write to; default: runs/reference in the repository.")  # fmt: skip
+@click.option(
+    "--to", "to", type=click.Path(path_type=Path), default=reference.folder, show_default=False,
+    help="Folder to write to; default: where the dashboard reads, runs/reference in the repository.",
+)  # fmt: skip
 @click.option(
     "--dataset", "--datasets", "datasets", default=",".join(DATASETS), show_default=True,
-    help="Data sets, comma-separated: what is of others stays here.",
+    help="Data sets, comma-separated; the rows of others stay as they are.",
 )  # fmt: skip
 @click.option(
     "--keep", is_flag=True, help="Keep the rows that lie there, but for models measured here on another machine."
 )
 @ROOT
 def collect(to: Path, datasets: str, keep: bool, root: Path | None) -> None:
-    """Write the measured rows of all runs on these data sets, and the failed runs with their reasons, as Parquet.
+    """Write the rows of the study's runs on these data sets, and its failed runs with their reasons, as Parquet.
 
-    No data, no vectors, nothing of single users or items. Rows of earlier collections in that folder are replaced;
-    with --keep they stay, so that several machines can share a study: all runs of one model are of one machine.
+    No data, no vectors, nothing of single users or items. What lies there of these data sets is replaced; with --keep
+    it stays, so that several machines can share a study: all runs of one model are of one machine.
     """
     from engine.study.collect import write
+    from engine.study.coverage import key
 
-    folder = runs_root(root)
-    chosen = [f for f in run_folders(folder) if _dataset(f) in names(datasets)]
+    chosen = [f for f in run_folders(runs_root(root)) if _dataset(f) in names(datasets)]
     if not chosen:
-        raise FewbitsError(f"no run on {datasets} in {folder}; `python -m engine study reference` makes them")
+        raise FewbitsError(f"no run on {datasets} in {runs_root(root)}: `python -m engine study reference` makes them")
     defaults = {m["name"]: {o["name"]: o["default"] for o in m["options"]} for m in _quantizers()}
-    said = write(chosen, to, defaults, say, keep)
-    before = f" ({said['kept']:,} from before, {said['replaced']:,} replaced)" if keep else ""
-    click.echo(f"{said['done']:,} runs{before}, {said['failed']} failed ones, {said['bytes'] / 1e6:.2f} MB in {to}")
+    planned = {key(r.spec, r.form) for r in plan(names(datasets), sorted({f.spec().model.seed for f in chosen}))}
+    said = write(chosen, to, defaults, planned, say, keep)
+    left_out = f"; {said['others']:,} that are not of the study are left out" * bool(said["others"])
+    before = f" ({said['kept']:,} from before, {said['replaced']:,} replaced)" * bool(said["kept"] or keep)
+    click.echo(
+        f"{said['done']:,} runs{before}, {said['failed']} failed ones, {said['bytes'] / 1e6:.2f} MB in {to}{left_out}"
+    )
 
 
 def _dataset(folder: RunFolder) -> str | None:

@@ -7,13 +7,14 @@ what a form keeps is compared with float32 of the very same model.
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from engine.store import reference
 from engine.store.folders import RunFolder
 from engine.store.rows import read_run
+from engine.study.coverage import Key, key
 from engine.study.forms import form_text
 from engine.study.tail import share_rows
 
@@ -26,43 +27,54 @@ def write(
     folders: Sequence[RunFolder],
     to: Path,
     defaults: Mapping[str, Mapping[str, Any]],
+    planned: Collection[Key],
     say: Callable[[str], None] = lambda _: None,
     keep: bool = False,
 ) -> dict[str, int]:
-    """Write the rows of finished and failed runs; return how many there are of each, the bytes written, and how many
-    runs were "kept" from before and how many of them were "replaced".
+    """Write the rows of the study's finished and failed runs; return how many there are of each, the bytes written,
+    how many runs were "kept" from before, how many of them were "replaced", and how many are "others": of no plan.
 
     Parameters
     ----------
     defaults : quantizer → its options' defaults.
-    keep : whether the rows that lie there stay, but for those of the same runs, and of models that have a finished run
-        in ``folders`` on another machine.
+    planned : the study's runs on the data sets that are collected (`engine.study.coverage.key`). Others are left out:
+        figures of a form would mix models of other settings.
+    keep : whether the rows that lie there of these data sets stay, but for those of the same runs, and of models that
+        have a finished run in ``folders`` on another machine. Rows of other data sets stay in any case.
     """
+    others = 0
     runs: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
     for number, folder in enumerate(folders, 1):
         state = folder.state()
         if state == "done" or (state in FAILED and folder.settled()):
             run, measured = read_run(folder, state)
-            runs.append({**_shipped(run), **_form(run, defaults)})
+            form = _form(run, defaults)
+            if key(folder.spec(), form["form"]) not in planned:
+                others += 1
+                continue
+            runs.append({**_shipped(run), **form})
             about = _about(run)
             rows += [{**row, **about} for row in [*measured, *(share_rows(folder) if state == "done" else [])]]
         if number % 100 == 0:
             say(f"{number} of {len(folders)} runs read")
-    before = reference.stored(to) if keep else ([], [])
+    before, collected = reference.stored(to), {dataset for dataset, *_ in planned}
     done = {run["run_id"]: run for run in runs if run["state"] == "done"}
     machines = {_model(run): run["hardware"] for run in done.values()}
-    kept = [
-        run for run in before[0]
-        if run["run_id"] not in done and machines.get(_model(run)) in (None, run["hardware"])
-    ]  # fmt: skip
+
+    def stays(run: dict[str, Any]) -> bool:
+        same = machines.get(_model(run)) in (None, run["hardware"])
+        return run["dataset"] not in collected or (keep and run["run_id"] not in done and same)
+
+    kept = [run for run in before[0] if stays(run)]
     ids = {run["run_id"] for run in kept}
     runs = [*kept, *(run for run in runs if run["run_id"] not in ids)]  # what failed here alone is done elsewhere
     rows = [*(row for row in before[1] if row["run_id"] in ids), *rows]
     size = reference.write(to, sorted(runs, key=_order), rows)
     failed = sum(run["state"] in FAILED for run in runs)
     replaced = len(before[0]) - len(kept)
-    return {"done": len(runs) - failed, "failed": failed, "bytes": size, "kept": len(kept), "replaced": replaced}
+    return {"done": len(runs) - failed, "failed": failed, "bytes": size, "kept": len(kept), "replaced": replaced,
+            "others": others}  # fmt: skip
 
 
 def _model(run: dict[str, Any]) -> tuple[str, str]:

@@ -1,14 +1,14 @@
 """How much of the study's plan has been run: what is missing is counted, never guessed from what is there."""
 
-import json
 from collections.abc import Iterator
 
 import pandas as pd
 
-from engine.study.plan import DATASETS, STAGES, Planned, plan
+from engine.spec import ModelSpec, RunSpec
+from engine.study.plan import DATASETS, STAGES, plan
 
-Key = tuple[str, str, str]
-"""Data set, form and model."""
+Key = tuple[str, str, int, ModelSpec]
+"""Data set, form, the split's seed and the model."""
 
 
 def rows(runs: pd.DataFrame) -> Iterator[list[str]]:
@@ -24,7 +24,7 @@ def rows(runs: pd.DataFrame) -> Iterator[list[str]]:
         cells = []
         for name in names:
             here = [run for run in planned if run.stage == stage and run.spec.dataset == name]
-            cells.append(f"{sum(_key(run) in done for run in here)} of {len(here)}")
+            cells.append(f"{sum(key(run.spec, run.form) in done for run in here)} of {len(here)}")
         yield [stage, words, *cells]
 
 
@@ -41,17 +41,12 @@ def markdown(runs: pd.DataFrame) -> list[str]:
     return ["| stage | " + " | ".join(names) + " |", "| --- " + "| ---: " * len(names) + "|", *lines]
 
 
+def key(spec: RunSpec, form: str) -> Key:
+    """Return what a run of the study is known by; its options are in the form."""
+    return spec.dataset, form, spec.split_seed, spec.model
+
+
 def _done(runs: pd.DataFrame) -> set[Key]:
     done = runs[runs["state"] == "done"]
-    return {
-        (dataset, form, _model(json.loads(spec)["model"]))
-        for dataset, form, spec in zip(done["dataset"], done["form"], done["spec"], strict=True)
-    }
-
-
-def _key(run: Planned) -> Key:
-    return run.spec.dataset, run.form, _model(run.spec.model.model_dump(mode="json"))
-
-
-def _model(settings: dict[str, object]) -> str:
-    return json.dumps(settings, sort_keys=True)
+    specs = (RunSpec.model_validate_json(spec) for spec in done["spec"])
+    return {key(spec, form) for spec, form in zip(specs, done["form"], strict=True)}

@@ -6,7 +6,7 @@ each; users are float32.
 
 from collections.abc import Iterator, Mapping
 
-from engine.study.figures import LIGHTGCN, QUALITY, Figure, Study
+from engine.study.figures import LIGHTGCN, QUALITY, Figure, Model, Served, Study
 from engine.study.forms import FLOAT
 from engine.study.plan import DIMS
 
@@ -32,10 +32,13 @@ def spent(study: Study, dataset: str, size: int) -> Spent:
     return {way: figure for way, figure in found.items() if figure is not None}
 
 
-def best(found: Spent) -> list[tuple[int, int]]:
-    """Return the ways that can't be told apart from the best: their intervals meet. The best is the first."""
+def best(study: Study, dataset: str, found: Spent) -> list[tuple[int, int]]:
+    """Return the way with the most recall, then those that are not told apart from it: the interval of their
+    difference, paired by seed, holds 0 (or there is none, of one common seed).
+    """
     ordered = sorted(found, key=lambda way: -found[way].mean)
-    return [way for way in ordered if found[way].high >= found[ordered[0]].low]
+    ahead = {way: study.difference(dataset, QUALITY, _point(*ordered[0]), _point(*way)) for way in ordered[1:]}
+    return ordered[:1] + [way for way, more in ahead.items() if more is None or more.half is None or more.low <= 0]
 
 
 def rows(study: Study) -> Iterator[list[str]]:
@@ -60,8 +63,12 @@ def markdown(study: Study) -> list[str]:
     return ["| " + " | ".join(HEAD) + " |", "| --- " * len(HEAD) + "|", *lines] if lines else []
 
 
-def _model(dim: int) -> tuple[str, int, int]:
+def _model(dim: int) -> Model:
     return LIGHTGCN[0], dim, LIGHTGCN[2]
+
+
+def _point(dim: int, bits: int) -> tuple[Served, Model]:
+    return (FORMS[bits], "float32"), _model(dim)
 
 
 def _bits(bits: int) -> str:

@@ -96,14 +96,21 @@ class Study:
 
     def gain(self, dataset: str, a: Served, b: Served, model: Model = LIGHTGCN) -> Figure | None:
         """Return how much more a keeps than b, each (form, users), paired by seed; None without common seeds."""
-        first, second = (self._by_seed(dataset, *which, "kept", model) for which in (a, b))
+        return self.difference(dataset, "kept", (a, model), (b, model))
+
+    def difference(self, dataset: str, column: str, a: tuple[Served, Model], b: tuple[Served, Model]) -> Figure | None:
+        """Return by how much a column of a exceeds that of b, each ((form, users), model), paired by seed."""
+        first, second = (self._by_seed(dataset, *which, column, model) for which, model in (a, b))
         return figure(first[seed] - second[seed] for seed in first if seed in second)
 
     def share(self, dataset: str, form: str, users: str, column: str) -> Figure | None:
         """Return a column of a form over that of float32, paired by seed."""
-        own = self._by_seed(dataset, form, users, column, LIGHTGCN)
-        exact = self._by_seed(dataset, FLOAT.text, "float32", column, LIGHTGCN)
-        return figure(own[seed] / exact[seed] for seed in own if exact.get(seed))
+        return figure(self._shares(dataset, form, users, column).values())
+
+    def share_gap(self, dataset: str, form: str, users: str, a: str, b: str) -> Figure | None:
+        """Return by how much the `share` of column a exceeds that of column b, paired by seed."""
+        first, second = (self._shares(dataset, form, users, column) for column in (a, b))
+        return figure(first[seed] - second[seed] for seed in first if seed in second)
 
     def size(self, dataset: str, form: str, model: Model = LIGHTGCN) -> float | None:
         """Return the bytes an item that a form takes in memory, scales and codebooks included."""
@@ -119,14 +126,26 @@ class Study:
         self, dataset: str, form: str, users: str, other: str = FLOAT.text, model: Model = LIGHTGCN
     ) -> float | None:
         """Return how many times faster a form is than another with float32 users: the median over common seeds."""
-        own, theirs = self._timed(dataset, form, users, model), self._timed(dataset, other, "float32", model)
-        ratios = [theirs[seed] / own[seed] for seed in own if seed in theirs]
+        ratios = self._ratios(dataset, form, users, other, model)
         return statistics.median(ratios) if ratios else None
+
+    def compared(self, dataset: str, form: str, users: str, other: str = FLOAT.text, model: Model = LIGHTGCN) -> int:
+        """Return how many seeds `speedup` is the median of."""
+        return len(self._ratios(dataset, form, users, other, model))
 
     def hardware(self, dataset: str, model: Model = LIGHTGCN) -> str | None:
         """Return the machine with most timed points of a model on a data set; None where none was timed."""
         machines = self._machines.get((dataset, model))
         return machines.most_common(1)[0][0] if machines else None
+
+    def _ratios(self, dataset: str, form: str, users: str, other: str, model: Model) -> list[float]:
+        own, theirs = self._timed(dataset, form, users, model), self._timed(dataset, other, "float32", model)
+        return [theirs[seed] / own[seed] for seed in own if seed in theirs]
+
+    def _shares(self, dataset: str, form: str, users: str, column: str) -> dict[int, float]:
+        own = self._by_seed(dataset, form, users, column, LIGHTGCN)
+        exact = self._by_seed(dataset, FLOAT.text, "float32", column, LIGHTGCN)
+        return {seed: own[seed] / exact[seed] for seed in own if exact.get(seed)}
 
     def _timed(self, dataset: str, form: str, users: str, model: Model) -> dict[int, float]:
         return self._by_seed(dataset, form, users, P50, model, self.hardware(dataset, model))

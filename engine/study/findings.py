@@ -3,21 +3,20 @@
 A sentence whose rows are not there is left out. Shares kept are of float32's recall@20 with the same model and seed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.study import dimensions
 from engine.study.claims import Answer, answers
 from engine.study.figures import Figure, Study
 from engine.study.table import LINES
+from engine.study.words import joined, listed, sure, verdict
 
 SAFE, NEAR = 0.99, 0.98
 SAME = 0.0005
 """A share of recall that nobody would see."""
-SMALL = ("sign 1 bit", "itq 1 bit", "hqgnn 1 bit", "hqgnn 1 bit, users=float32", "hashgnn 1 bit, scale=row", "pq 8 bit",
-         "opq 8 bit", "dpq 8 bit", "dpq 8 bit, users=float32")  # fmt: skip
-"""Forms of 8 bytes an item and a scale at 64 dimensions, codebooks aside."""
-Figures = Mapping[str, Figure]
+SMALL = 16
+"""Bytes an item, scales and codebooks included: a sixteenth of 64 dimensions of float32, a bit a dimension and more."""
 
 
 @dataclass(frozen=True)
@@ -38,59 +37,83 @@ def _safe(study: Study) -> str | None:
     several = {bits: _kept(study, f"uniform {bits} bit", "own") for bits in (8, 4, 2)}
     if not all(several.values()):
         return None
-    safe = [bits for bits, figures in several.items() if all(f.mean >= SAFE for f in figures.values())]
+    everywhere = [
+        bits for bits in several if all(study.kept(d, f"uniform {bits} bit", "own") for d in study.datasets())
+    ]
+    safe = [bits for bits in everywhere if all(f.mean >= SAFE for f in several[bits].values())]
     least, rest = min(safe, default=8), [bits for bits in several if not safe or bits < min(safe)]
+    after = f"; {rest[0]} bits keep {listed(several[rest[0]])}" if safe and rest else ""
     if not safe:
-        return f"No width keeps {100 * SAFE:.0f} % on every data set: 8 bits keep {_list(several[8])}."
+        return f"No width is known to keep {100 * SAFE:.0f} % on every data set: 8 bits keep {listed(several[8])}."
     found = {dataset: study.kept(dataset, f"uniform {least} bit", "own") for dataset in study.datasets()}
     single = {dataset: f for dataset, f in found.items() if f is not None and f.half is None}
-    words = (
+    mean = any(f.low < SAFE for f in several[least].values())
+    return (
         f"{least} bits, rounded after training, keep {100 * SAFE:.0f} % or more on every data set"
-        f"{' with several seeds' * bool(single)}, users coded alike ({_list(several[least])}"
-        f"{f'; one seed: {_list(single)}' if single else ''})"
+        f"{' with several seeds' * bool(single)}{' by the mean' * mean}, users coded alike ({listed(several[least])}"
+        f"{f'; one seed: {listed(single)}' if single else ''}){after}."
     )
-    return words + (f"; {rest[0]} bits keep {_list(several[rest[0]])}." if rest else ".")
 
 
 def _smallest(study: Study) -> str | None:
-    best = {}
+    best: dict[str, tuple[str, Figure]] = {}
     for dataset in study.datasets():
-        there = _sure({form: study.kept(dataset, form, "float32") for form in SMALL})
+        forms = [form for line in LINES for form in (line.form, line.tuned) if form]
+        there = sure(
+            {f: study.kept(dataset, f, "float32") for f in forms if (study.size(dataset, f) or SMALL + 1) <= SMALL}
+        )
         if len(there) > 1:
             form = max(there, key=lambda name: there[name].mean)
-            best[dataset] = (form, there[form])
+            ahead = {f: study.gain(dataset, (form, "float32"), (f, "float32")) for f in there if f != form}
+            tied = sum(more is None or more.half is None or more.low <= 0 for more in ahead.values())
+            size = f"{study.size(dataset, form):.0f} bytes"
+            others = f", {tied} other{'s' * (tied > 1)} not told from it" if tied else ""
+            best[dataset] = (f"{_label(form)} on {dataset} ({there[form].percent()}, {size}{others})", there[form])
     if not best:
         return None
-    words = ", ".join(f"{_label(form)} on {dataset} ({f.percent()})" for dataset, (form, f) in best.items())
-    safe, near = [dataset for dataset, (_, f) in best.items() if f.low >= NEAR], f"{100 * NEAR:.0f} %"
-    where = f"the whole interval lies above {near} on {_and(safe)}" if safe else f"nowhere is that {near} for certain"
-    return f"At a bit a dimension and float32 users, most is kept by {words}; {where}."
+    near = [dataset for dataset, (_, figure) in best.items() if figure.low >= NEAR], f"{100 * NEAR:.0f} %"
+    where = f"for certain over {near[1]} on {joined(near[0])}" if near[0] else f"nowhere {near[1]} for certain"
+    return (
+        f"Of at most {SMALL} bytes an item, scales and codebooks included, which is a bit for each of 64 dimensions "
+        f"and little more, most is kept with float32 users by {joined([words for words, _ in best.values()])}: {where}."
+    )
 
 
 def _tuning(study: Study) -> str | None:
-    gains = _gains(study, ("hqgnn 2 bit", "own"), ("uniform 2 bit", "own"))
-    if not gains:
+    own, exact = (_gains(study, ("hqgnn 2 bit", users), ("uniform 2 bit", users)) for users in ("own", "float32"))
+    if not own or not exact:
         return None
-    worth = _verdict(gains, "pays", "is not seen to pay")
-    return f"Tuning the model for its codes {worth} at 2 bits: {_list(gains, sign=True)} over rounding."
+    first, second = (verdict(gains, "pays", "costs", "is not seen to pay or to cost") for gains in (own, exact))
+    return (
+        f"At 2 bits, tuning the model for its codes {first} with users coded alike ({listed(own, sign=True)} of recall "
+        f"kept over rounding), and {second} with float32 users, for whom it was not tuned ({listed(exact, sign=True)})."
+    )
 
 
 def _symmetric(study: Study) -> str | None:
     four, one = (_gains(study, (form, "float32"), (form, "own")) for form in ("uniform 4 bit", "sign 1 bit"))
     if not four or not one:
         return None
-    first, second = _verdict(one, "pays", "is not seen to pay"), _verdict(four, "still pays", "hardly matters")
+    first, second = (verdict(gains, "pays", "costs", "is not seen to pay or to cost") for gains in (one, four))
     return (
-        f"Keeping users at float32, which takes no catalogue memory, {first} for signs ({_list(one, sign=True)} of "
-        f"recall kept) and {second} at 4 bits ({_list(four, sign=True)})."
+        f"Keeping users at float32, which takes no catalogue memory, {first} for signs ({listed(one, sign=True)} of "
+        f"recall kept) and {second} at 4 bits ({listed(four, sign=True)}){_price(study)}."
     )
+
+
+def _price(study: Study) -> str:
+    """Return what float32 users cost a search of signs."""
+    times = [[study.p50(d, "sign 1 bit", users) for users in ("float32", "own")] for d in study.datasets()]
+    ratios = [f"{exact / own:.1f}" for exact, own in times if exact and own]
+    span = " to ".join(dict.fromkeys((min(ratios), max(ratios)))) if ratios else ""
+    return f"; a search of signs then takes {span} times as long" * bool(ratios)
 
 
 def _scale(study: Study) -> str | None:
     gains = _gains(study, ("sign 1 bit", "float32"), ("sign 1 bit, scale=none", "float32"))
     if not gains:
         return None
-    return f"Two bytes of scale an item give signs {_list(gains, sign=True)} of recall kept, with float32 users."
+    return f"Two bytes of scale an item give signs {listed(gains, sign=True)} of recall kept, with float32 users."
 
 
 def _gste(study: Study) -> str | None:
@@ -102,25 +125,21 @@ def _gste(study: Study) -> str | None:
     if all(f.low > -SAME and f.high < SAME for f in both.values()):
         return (
             f"HQ-GNN's GSTE and plain STE, tuned as published, differ by less than {100 * SAME:.2f} % of recall kept "
-            f"({_and(list(both))}): these runs cannot tell them apart."
+            f"({joined(list(both))}): these runs cannot tell them apart."
         )
-    worth = _verdict(both, "beats plain STE", "is not seen to beat plain STE")
-    return f"HQ-GNN's GSTE, tuned as published, {worth}: {_list(both, sign=True)} of recall kept."
+    worth = verdict(both, "beats plain STE", "loses to plain STE", "is not seen to differ from plain STE")
+    return f"HQ-GNN's GSTE, tuned as published, {worth}: {listed(both, sign=True)} of recall kept."
 
 
 def _tail(study: Study) -> str | None:
-    lost = {
-        part: _sure({d: study.share(d, "sign 1 bit", "float32", f"recall_{part}@20") for d in study.datasets()})
-        for part in ("head", "tail")
-    }
-    if not lost["tail"] or lost["tail"].keys() != lost["head"].keys():
+    parts = [f"recall_{part}@20" for part in ("tail", "head")]
+    lost = [sure({d: study.share(d, "sign 1 bit", "float32", part) for d in study.datasets()}) for part in parts]
+    gaps = sure({d: study.share_gap(d, "sign 1 bit", "float32", *reversed(parts)) for d in study.datasets()})
+    if not gaps:
         return None
-    worse = [d for d in lost["tail"] if lost["tail"][d].high < lost["head"][d].low]
-    which = "everywhere" if len(worse) == len(lost["tail"]) else f"on {_and(worse)}" if worse else "nowhere for certain"
-    return (
-        f"With signs the tail loses more than the most popular tenth of the items {which}: its recall keeps "
-        f"{_list(lost['tail'])}, the head's {_list(lost['head'])}."
-    )
+    more, less = "the tail loses more than the most popular tenth of the items", "the most popular tenth loses more"
+    which = verdict(gaps, more, less, "neither the tail nor the most popular tenth of the items is seen to lose more")
+    return f"With signs {which}: the tail's recall keeps {listed(lost[0])}, the head's {listed(lost[1])}."
 
 
 def _dimensions(study: Study) -> str | None:
@@ -130,29 +149,36 @@ def _dimensions(study: Study) -> str | None:
         for dataset in study.datasets():
             ways = dimensions.spent(study, dataset, size)
             if set(ways) == set(dimensions.ways(size)) and all(figure.half is not None for figure in ways.values()):
-                best = dimensions.best(ways)
+                best = dimensions.best(study, dataset, ways)
                 names = " or ".join(f"{dim} × {bits}" for dim, bits in best)
                 which = "any" if len(best) == len(ways) else names
                 told.append(f"{which} on {dataset} ({ways[best[0]].value()})")
-        words += [f"{size} bytes an item, from {_and(told)}"] if told else []
+        words += [f"{size} bytes an item, from {joined(told)}"] if told else []
     if not words:
         return None
     return (
-        "Of as many bytes, spent on dimensions × bits, most recall@20 with float32 users comes (“or”, “any”: cannot be "
-        f"told apart) with {'; with '.join(words)}."
+        "Of as many bytes, spent on dimensions × bits, most recall@20 with float32 users comes (“or”, “any”: not told "
+        f"apart by these seeds) with {'; with '.join(words)}."
     )
 
 
 def _speed(study: Study) -> str | None:
-    words = []
+    words: dict[str | None, list[str]] = {}
     for dataset in study.datasets():
         four, one = (study.speedup(dataset, form, "own") for form in ("uniform 4 bit", "sign 1 bit"))
-        faiss = study.speedup(dataset, "uniform 4 bit", "own", "peer 32 bit, index=flat")
         if four and one:
-            beside = f" (4 bits: {faiss:.1f} times faiss's float32)" if faiss else ""
-            words.append(f"{four:.1f} and {one:.1f} on {dataset}{beside}")
-    opening = "A search is so many times faster than with float32 at 4 bits and with signs"
-    return f"{opening}: {_and(words)}." if words else None
+            beside = _faiss(study, dataset)
+            words.setdefault(study.hardware(dataset), []).append(f"{four:.1f} and {one:.1f} on {dataset}{beside}")
+    told = [f"{joined(there)}, measured on {machine}" for machine, there in words.items()]
+    opening = "With users coded alike, a search is so many times faster than with float32 at 4 bits and with signs"
+    return f"{opening}: {'; '.join(told)}." if told else None
+
+
+def _faiss(study: Study, dataset: str) -> str:
+    which = (dataset, "uniform 4 bit", "own", "peer 32 bit, index=flat")
+    ratio, seeds = study.speedup(*which), study.compared(*which)
+    of = f", {seeds} seed{'s' * (seeds > 1)}"
+    return f" (4 bits: {ratio:.1f} times faiss's float32{of})" if ratio else ""
 
 
 def _headlines(study: Study) -> str | None:
@@ -161,7 +187,7 @@ def _headlines(study: Study) -> str | None:
         return None
     held, missed = ([a for a in found if a.holds is holds] for holds in (True, False))
     words = f"{len(held)} of {len(found)} tests of papers' headlines, each on one data set, passed"
-    words += f": {_by_claim(held, lambda a: f'{a.dataset} {a.kept.percent()} kept')}" if held else ""
+    words += f": {_by_claim(held, lambda a: f'{a.dataset} {a.kept.percent()} kept{_unsure(a)}')}" if held else ""
     return words + (f"; what misses: {_by_claim(missed, _told)}." if missed else ".")
 
 
@@ -174,7 +200,11 @@ def _by_claim(found: list[Answer], told: Callable[[Answer], str]) -> str:
 
 def _told(answer: Answer) -> str:
     """Return the figures that miss a claim's test on a data set."""
-    return f"{answer.dataset} {_and(answer.missed)}"
+    return f"{answer.dataset} {joined(answer.missed)}{_unsure(answer)}"
+
+
+def _unsure(answer: Answer) -> str:
+    return " (by the mean)" * answer.verdict.endswith("by the mean")
 
 
 SENTENCES: tuple[tuple[str, Callable[[Study], str | None]], ...] = (
@@ -187,29 +217,12 @@ SENTENCES: tuple[tuple[str, Callable[[Study], str | None]], ...] = (
 
 def _kept(study: Study, form: str, users: str) -> dict[str, Figure]:
     """Return what a form keeps on each data set where it was measured."""
-    return _sure({dataset: study.kept(dataset, form, users) for dataset in study.datasets()})
+    return sure({dataset: study.kept(dataset, form, users) for dataset in study.datasets()})
 
 
 def _gains(study: Study, a: tuple[str, str], b: tuple[str, str]) -> dict[str, Figure]:
     """Return how much more a keeps than b, each (form, users), on each data set where both were measured."""
-    return _sure({dataset: study.gain(dataset, a, b) for dataset in study.datasets()})
-
-
-def _sure(figures: Mapping[str, Figure | None]) -> dict[str, Figure]:
-    """Return the figures that have an interval: of one seed nothing follows."""
-    return {name: f for name, f in figures.items() if f is not None and f.half is not None}
-
-
-def _verdict(figures: Figures, yes: str, no: str) -> str:
-    """Return which of two the intervals bear out: all above 0, some (with their names), or none."""
-    above = [name for name, f in figures.items() if f.low > 0]
-    if not above:
-        return no
-    return yes if len(above) == len(figures) else f"{yes} (for certain on {_and(above)} alone)"
-
-
-def _list(figures: Figures, sign: bool = False) -> str:
-    return ", ".join(f"{name} {f.percent(sign)}" for name, f in figures.items())
+    return sure({dataset: study.gain(dataset, a, b) for dataset in study.datasets()})
 
 
 def _label(form: str) -> str:
@@ -217,7 +230,3 @@ def _label(form: str) -> str:
         if form in (line.form, line.tuned):
             return line.label + (" tuned for them" if form == line.tuned else "")
     return f"`{form}`"
-
-
-def _and(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + f" and {words[-1]}" if words else ""

@@ -18,13 +18,16 @@ BEFORE = "\n## Principles\n"
 """Where the section goes at first."""
 HOW = (
     "Share of float32's recall@20 that is kept, with the same model and seed: the mean over seeds and the 95 % "
-    "interval of that mean; one seed has none. Sizes hold scales and codebooks. p50 is the median over seeds of the "
-    "median of single searches on one thread; *times float32* and *times faiss* say how much faster that is than our "
-    "float32 index and than faiss's index of that format, for float32 users / for coded users. A dash: not measured."
+    "interval of that mean (Student's t; one seed has none). Gains are differences of such shares, in percentage "
+    "points, seed by seed. Sizes hold scales and codebooks, which weigh more in small catalogues. p50 is the median "
+    "over seeds of the median of single searches on one thread; *times float32* and *times faiss* say how much faster "
+    "that is than our float32 index and than faiss's index of that format (the median over seeds of each seed's own "
+    "ratio), for float32 users / for coded users. *64 × 8* is 64 subspaces of 8 bits each, *16 × 8/4* fewer bits for "
+    "rare items. A dash: there is none, or it is not measured."
 )
 RUN = (
-    "Runs that are there, of those that are planned: each form with each seed. The command runs the rest. All rows of "
-    "one model and seed are of one machine."
+    "Runs that are there, of those that are planned: each form with each seed. `python -m engine study reference` runs "
+    "the rest (`--dataset` for a set of your own; peers need the extra `peers`)."
 )
 
 
@@ -39,12 +42,13 @@ def section(folder: Path) -> str:
         parts += ["### What follows", "", *(f"{n}. **{f.title}.** {f.sentence}" for n, f in enumerate(said, 1)), ""]
     for dataset in study.datasets():
         alt = f"Share of float32's recall@20 kept on {dataset}, by bytes an item"
-        parts += [f"### {dataset}", "", _exact(study, dataset), "", f"![{alt}](runs/reference/{dataset}.svg)", "",
-                  *table.markdown(study, dataset), ""]  # fmt: skip
+        if table.rows(study, dataset):
+            parts += [f"### {dataset}", "", _exact(study, dataset), "", f"![{alt}](runs/reference/{dataset}.svg)", "",
+                      *table.markdown(study, dataset), ""]  # fmt: skip
     if spent := dimensions.markdown(study):
         parts += ["### Fewer dimensions or fewer bits", "", "Recall@20 with float32 users.", "", *spent, ""]
     if answered := claims.markdown(study):
-        parts += ["### What the papers say", "", *answered, ""]
+        parts += ["### What the papers say", "", claims.HOW, "", *answered, ""]
     parts += ["### How much of the study has been run", "", RUN, "", *coverage.markdown(runs), ""]
     parts += _failures(runs)
     return "\n".join([*parts, END])
@@ -53,7 +57,8 @@ def section(folder: Path) -> str:
 def pictures(folder: Path) -> dict[str, str]:
     """Return the file name and the text of each data set's picture."""
     study = Study(reference.points(folder))
-    return {f"{name}.svg": picture.svg(name, table.rows(study, name)) for name in study.datasets()}
+    found = {name: table.rows(study, name) for name in study.datasets()}
+    return {f"{name}.svg": picture.svg(name, rows) for name, rows in found.items() if rows}
 
 
 def placed(text: str, content: str) -> str:
@@ -75,6 +80,8 @@ def found(text: str) -> str | None:
 
 def _about(folder: Path, runs: pd.DataFrame) -> str:
     done, rows = runs[runs["state"] == "done"], reference.rows(folder)
+    if done.empty:
+        return f"None of its {len(runs):,} runs is finished."
     machines = "; ".join(str(name) for name in done["hardware"].dropna().value_counts().index)
     commits = ", ".join(sorted(str(name) for name in rows["commit"].dropna().unique()))
     first, last = done["finished"].min(), done["finished"].max()
@@ -82,7 +89,9 @@ def _about(folder: Path, runs: pd.DataFrame) -> str:
     made = f" (commit{'s' * (', ' in commits)} {commits})" if commits else ""
     return (
         f"`python -m engine study reference` ran {len(done):,} runs on {done['dataset'].nunique()} data sets, measured "
-        f"on {machines}, {when}{made}. Their rows are shipped in `runs/reference`, and the dashboard opens with them."
+        f"on {machines}, {when}{made}. Their rows are shipped in `runs/reference`, and the dashboard opens with them. "
+        "[How much of the study that is](#how-much-of-the-study-has-been-run) stands below: a sentence on a data set "
+        "follows from what was run there."
     )
 
 

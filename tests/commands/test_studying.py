@@ -66,6 +66,7 @@ def test_a_failed_run_is_passed_over_and_the_rest_is_shipped_as_it_was_measured(
     _differs_where_it_does(study, done[0], shipped)
     _elsewhere_only_shares_are_compared(study, shipped)
     _joins_what_another_machine_measured(study, tmp_path / "joined")
+    _leaves_out_what_is_not_of_the_study(study, tmp_path / "other", monkeypatch)
 
 
 def _is_what_was_measured(root, shipped):
@@ -132,6 +133,17 @@ def _joins_what_another_machine_measured(study, to):
     _other_forms_of_a_model_stay_on_the_same_machine_alone(study, to, collect)
     _what_failed_here_alone_takes_nothing_away(study, to, collect)
     assert "2 runs, 1 failed" in study(*collect).stdout and set(reference.points(to)["seed"]) == {0}
+    ship(to, ["ml-1m"], ["itq"])
+    assert "5 runs (3 from before, 0 replaced), 1 failed" in study(*collect).stdout, "other data sets' rows stay"
+    assert set(reference.runs(to)["dataset"]) == {"demo", "gowalla", "ml-1m"}
+
+
+def _leaves_out_what_is_not_of_the_study(study, to, monkeypatch):
+    """Another form, split or model of one's own would be averaged with the study's."""
+    monkeypatch.setattr(studying, "plan", lambda *_: small()[:2])
+    said = study("collect", "--to", str(to), "--dataset", "demo,gowalla").stdout
+    assert "1 runs, 1 failed" in said and "; 1 that are not of the study are left out" in said
+    assert set(reference.points(to)["form"]) == {"float32 32 bit"}
 
 
 def _other_forms_of_a_model_stay_on_the_same_machine_alone(study, to, collect):

@@ -126,6 +126,20 @@ def test_findings_are_told_with_their_figures_claims_and_failures(show, root, re
     assert list(coverage.columns) == ["Stage", "gowalla", "demo"] and coverage["demo"].iloc[2] == "42 of 90"
 
 
+@pytest.mark.parametrize(("only", "failed", "words"), [
+    (["mf"], [], "What follows from 21 runs"), (["sign"], [], "What follows from"),
+    (["itq"], [("itq 1 bit", "out of memory")], "No run of the study that is here is finished"),
+])  # fmt: skip
+def test_findings_of_a_study_of_which_little_was_run_are_a_page_as_well(
+    show, root, tmp_path, monkeypatch, only, failed, words
+):
+    ship(tmp_path, ["my-shop"], only, failed=failed)
+    monkeypatch.setenv("FEWBITS_REFERENCE", str(tmp_path))
+    app = show("findings")
+    assert not app.exception and words in texts(app) + "".join(i.value for i in app.info)
+    assert list(app.table[-1].value.columns) == ["Stage", "my-shop"]
+
+
 def test_findings_without_rows_say_how_to_make_them(show, root):
     app = show("findings")
     assert not app.exception and "study reference" in app.info[0].value

@@ -1,4 +1,4 @@
-"""What is said of a study is what its rows say: figures, sentences, claims, tables and pictures with known answers."""
+"""What is said of a study is what its rows say: figures, claims, tables and pictures with known answers."""
 
 import math
 from xml.etree import ElementTree
@@ -10,7 +10,7 @@ from engine.store import reference
 from engine.study import claims, dimensions, picture, table
 from engine.study.figures import Figure, Study, figure
 from engine.study.findings import findings
-from tests.study.shipped_rows import KEPT, kept_of, ship
+from tests.study.shipped_rows import KEPT, ship
 
 
 @pytest.fixture(scope="module")
@@ -23,10 +23,6 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def study(folder):
     return Study(reference.points(folder))
-
-
-def said(study: Study, title: str) -> str:
-    return next(f.sentence for f in findings(study) if f.title == title)
 
 
 def test_a_mean_over_three_seeds_has_student_s_interval():
@@ -101,53 +97,6 @@ def test_a_form_tuned_for_float32_users_is_named_only_where_it_was_measured(tmp_
     assert "`hqgnn` 1 bit" in labels and not any("tuned" in label for label in labels)
 
 
-def test_there_are_at_most_ten_sentences_each_with_a_figure(study):
-    found = findings(study)
-    assert 8 <= len(found) <= 10
-    assert all(any(c.isdigit() for c in f.sentence) and f.sentence.endswith(".") for f in found)
-
-
-def test_words_follow_the_figures(tmp_path, study):
-    assert said(study, "Which width is safe").startswith("4 bits, rounded after training, keep 99 % or more on every")
-    assert "pays for signs" in said(study, "Symmetric or not") and "hardly matters at 4" in said(
-        study, "Symmetric or not"
-    )
-    assert "cannot tell them apart" in said(study, "Is GSTE worth it"), "their figures are equal"
-
-    def other(form, users, seed):
-        if form == "hqgnn 2 bit":
-            return 0.95 + {0: 0.02, 1: -0.01}.get(seed, 0.0)  # more on average, and not for certain
-        worse = {"uniform 4 bit": 0.95, "hqgnn 1 bit, distill=0.0 loss=bpr tune=graph": 0.95}
-        return worse.get(form) or kept_of(form, "float32", seed)
-
-    ship(tmp_path, kept=other)
-    changed = Study(reference.points(tmp_path))
-    assert said(changed, "Which width is safe").startswith("8 bits")
-    assert "signs is" not in said(changed, "Symmetric or not")
-    assert "is not seen to pay for signs" in said(changed, "Symmetric or not")
-    assert "codes is not seen to pay at 2 bits" in said(changed, "Is tuning worth it")
-    assert "pays at 2 bits" in said(study, "Is tuning worth it")
-    assert "beats plain STE (for certain on 1 bit, gowalla and 1 bit, demo alone)" in said(changed, "Is GSTE worth it")
-
-
-def test_what_one_seed_found_is_told_beside_what_several_bear_out(tmp_path):
-    points = []
-    for dataset, seeds in (("gowalla", ()), ("demo", [0])):
-        ship(tmp_path / dataset, [dataset], ["core"], seeds=seeds)
-        points.append(reference.points(tmp_path / dataset))
-    words = said(Study(pd.concat(points, ignore_index=True)), "Which width is safe")
-    assert "on every data set with several seeds, users coded alike (gowalla 99.5 ±" in words
-    assert "; one seed: demo 99.5 %); 2 bits" in words
-
-
-def test_a_sentence_without_its_rows_or_of_one_seed_is_left_out(tmp_path):
-    ship(tmp_path, only=["core"])
-    titles = [f.title for f in findings(Study(reference.points(tmp_path)))]
-    assert "Which width is safe" in titles and "Is GSTE worth it" not in titles
-    ship(tmp_path, seeds=[0])
-    assert "Which width is safe" not in [f.title for f in findings(Study(reference.points(tmp_path)))]
-
-
 def test_as_many_bytes_are_spent_on_few_dimensions_or_on_many(study):
     ways = dimensions.spent(study, "gowalla", 34)
     assert list(ways) == [(32, 8), (64, 4), (128, 2), (256, 1)], "32 bytes of codes each"
@@ -155,10 +104,16 @@ def test_as_many_bytes_are_spent_on_few_dimensions_or_on_many(study):
     assert list(dimensions.spent(study, "gowalla", 10)) == [(32, 2), (64, 1)]
 
 
-def test_ways_that_cannot_be_told_apart_from_the_best_are_named_beside_it():
-    ways = {(32, 8): Figure(0.18, 0.004, 3), (64, 4): Figure(0.19, 0.002, 3), (128, 2): Figure(0.191, 0.002, 3)}
-    assert dimensions.best(ways) == [(128, 2), (64, 4)]
-    assert dimensions.best({**ways, (64, 4): Figure(0.19, 0.0005, 3), (128, 2): Figure(0.191, 0.0001, 3)}) == [(128, 2)]
+def test_ways_that_are_not_told_apart_from_the_best_are_named_beside_it(folder, study):
+    """Seeds differ by 10 % and all intervals meet; seed by seed, what 0.5 % more bits keep is more each time."""
+    ways = dimensions.spent(study, "gowalla", 34)
+    assert min(figure.high for figure in ways.values()) > max(figure.low for figure in ways.values())
+    assert dimensions.best(study, "gowalla", ways) == [(32, 8)]
+    points = reference.points(folder)
+    luck = (points["dim"] == 64) & (points["form"] == "uniform 4 bit")
+    points.loc[luck, "recall@20"] += points.loc[luck, "seed"].map({0: 0.004, 1: -0.004}).fillna(0.0)
+    tied = Study(points)
+    assert dimensions.best(tied, "gowalla", dimensions.spent(tied, "gowalla", 34)) == [(32, 8), (64, 4)]
 
 
 def test_dimensions_have_a_table_where_several_were_measured(study, tmp_path):
@@ -174,9 +129,6 @@ def test_a_claim_is_answered_by_its_row_on_each_data_set(study):
     assert found["HQ-GNN", "hqgnn 2 bit", "gowalla"].holds is True
     hashed = found["HashGNN", "hashgnn 1 bit", "gowalla"]
     assert (hashed.kept.mean, hashed.holds) == (pytest.approx(0.75), False)
-    words = said(study, "What the papers say")
-    assert "HashGNN (keeps at least 95 %, at least 3× faster), gowalla 75.0 ± 1.2 % kept, demo 75.0 ± 1.2 %" in words
-    assert words.startswith("4 of 12 tests of papers' headlines, each on one data set, passed: HQ-GNN at 2 bits (keeps")
 
 
 def test_a_claim_whose_time_was_not_measured_is_neither_borne_out_nor_refuted(folder):
@@ -191,13 +143,16 @@ def test_a_claim_that_fails_is_told_with_the_figures_that_miss_its_test_alone():
     assert claims.Answer(claim, "gowalla", good, 5.0, 2.1).missed == []
     assert claims.Answer(claim, "gowalla", good, 4.0, 1.0).missed == ["4.0× smaller", "1.0× faster"]
     assert claims.Answer(claim, "gowalla", bad, 5.0, 1.0).missed == ["90.0 ± 0.5 % kept", "1.0× faster"]
+    near = claims.Answer(claim, "gowalla", Figure(0.9496, 0.0001, 3), 4.49, 1.9996).missed
+    assert near == ["94.96 ± 0.0 % kept", "4.49× smaller", "1.9996× faster"], "none is shown as if it passed"
 
 
 @pytest.mark.parametrize(("kept", "faster", "verdict"), [
     (Figure(0.96, 0.005, 3), 2.1, "yes"), (Figure(0.96, 0.02, 3), 2.1, "yes, by the mean"),
     (Figure(0.94, 0.02, 3), 2.1, "no, by the mean"), (Figure(0.94, 0.02, 3), 1.0, "no"),
     (Figure(0.9, 0.01, 3), 2.1, "no"),
-    (Figure(0.96, None, 1), 2.1, "yes"), (Figure(0.96, 0.02, 3), None, "not measured"),
+    (Figure(0.96, None, 1), 2.1, "yes, one seed"), (Figure(0.96, 0.02, 3), None, "not measured"),
+    (Figure(0.9, 0.02, 3), None, "no"),
 ])  # fmt: skip
 def test_a_verdict_says_where_the_interval_would_allow_the_other(kept, faster, verdict):
     claim = claims.Claim("P", "", "P", "fast and good", "sign 1 bit", claims.MF, 0.95, faster=2.0)

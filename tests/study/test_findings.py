@@ -1,0 +1,141 @@
+"""The sentences that follow from a study say what its rows say, with known answers: words follow the figures."""
+
+import pandas as pd
+import pytest
+
+from engine.store import reference
+from engine.study.figures import Figure, Study
+from engine.study.findings import findings
+from engine.study.words import verdict
+from tests.study.shipped_rows import kept_of, ship
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    to = tmp_path_factory.mktemp("reference")
+    ship(to)
+    return to
+
+
+@pytest.fixture(scope="module")
+def study(folder):
+    return Study(reference.points(folder))
+
+
+def said(study: Study, title: str) -> str:
+    return next(f.sentence for f in findings(study) if f.title == title)
+
+
+def test_there_are_at_most_ten_sentences_each_with_a_figure(study):
+    found = findings(study)
+    assert 8 <= len(found) <= 10
+    assert all(any(c.isdigit() for c in f.sentence) and f.sentence.endswith(".") for f in found)
+
+
+def test_words_follow_the_figures(tmp_path, study):
+    assert said(study, "Which width is safe").startswith("4 bits, rounded after training, keep 99 % or more on every")
+    words = said(study, "Symmetric or not")
+    assert "pays for signs" in words and "is not seen to pay or to cost at 4 bits" in words
+    assert words.endswith("; a search of signs then takes 2.0 times as long.")
+    assert "cannot tell them apart" in said(study, "Is GSTE worth it"), "their figures are equal"
+
+    def other(form, users, seed):
+        if form == "hqgnn 2 bit":
+            return 0.95 + {0: 0.02, 1: -0.01}.get(seed, 0.0)  # more on average, and not for certain
+        worse = {"uniform 4 bit": 0.95, "hqgnn 1 bit, distill=0.0 loss=bpr tune=graph": 0.95}
+        return worse.get(form) or kept_of(form, "float32", seed)
+
+    ship(tmp_path, kept=other)
+    changed = Study(reference.points(tmp_path))
+    assert said(changed, "Which width is safe").startswith("8 bits")
+    assert "is not seen to pay or to cost for signs" in said(changed, "Symmetric or not")
+    assert "codes is not seen to pay or to cost with users coded alike" in said(changed, "Is tuning worth it")
+    assert "tuning the model for its codes pays with users coded alike" in said(study, "Is tuning worth it")
+    assert "beats plain STE for certain on 1 bit, gowalla and 1 bit, demo alone: " in said(changed, "Is GSTE worth it")
+
+
+def test_what_one_seed_found_is_told_beside_what_several_bear_out(tmp_path):
+    points = []
+    for dataset, seeds in (("gowalla", ()), ("demo", [0])):
+        ship(tmp_path / dataset, [dataset], ["core"], seeds=seeds)
+        points.append(reference.points(tmp_path / dataset))
+    words = said(Study(pd.concat(points, ignore_index=True)), "Which width is safe")
+    assert "on every data set with several seeds by the mean, users coded alike (gowalla 99.5 ±" in words
+    assert "; one seed: demo 99.5 %); 2 bits" in words
+
+
+def test_a_sentence_without_its_rows_or_of_one_seed_is_left_out(tmp_path):
+    ship(tmp_path, only=["core"])
+    titles = [f.title for f in findings(Study(reference.points(tmp_path)))]
+    assert "Which width is safe" in titles and "Is GSTE worth it" not in titles
+    ship(tmp_path, seeds=[0])
+    assert "Which width is safe" not in [f.title for f in findings(Study(reference.points(tmp_path)))]
+
+
+def test_a_width_that_one_data_set_lacks_is_not_called_safe_on_every_data_set(folder):
+    points = reference.points(folder)
+    lacking = points[(points["dataset"] != "demo") | (points["form"] != "uniform 4 bit")]
+    assert said(Study(lacking), "Which width is safe").startswith(
+        "8 bits, rounded after training, keep 99 % or more on"
+    )
+
+
+def test_the_best_of_few_bytes_is_told_with_its_size_and_how_many_are_not_told_from_it(folder, study):
+    words = said(study, "Below that")
+    assert "Of at most 16 bytes an item" in words and "nowhere 98 % for certain" in words
+    points = reference.points(folder)
+    large = points["form"] == "itq 1 bit"
+    points.loc[large, "recall@20"] *= 1.1
+    assert "`itq` on gowalla (99.0 ± 1.4 %, 8 bytes)" in said(Study(points), "Below that")
+    points.loc[large, "bytes_per_item"] = 17.0
+    assert "`itq`" not in said(Study(points), "Below that"), "its codebooks make it larger than that"
+
+
+def test_tuning_is_told_of_for_both_kinds_of_users_and_what_it_costs_as_well(folder):
+    points = reference.points(folder)
+    exact = (points["form"] == "hqgnn 2 bit") & (points["query_bits"] == 32)
+    points.loc[exact & (points["dataset"] == "demo"), "recall@20"] *= 0.9
+    words = said(Study(points), "Is tuning worth it")
+    assert "its codes pays with users coded alike (gowalla +2.0 ± 0.0 %, demo +2.0 ± 0.0 %" in words
+    assert "and pays for certain on gowalla alone and costs for certain on demo alone with float32 users" in words
+
+
+def test_what_loses_more_is_judged_seed_by_seed_and_told_either_way(folder, study):
+    assert "With signs the tail loses more than the most popular tenth of the items: the tail's" in said(
+        study, "Does the tail lose"
+    )
+    points = reference.points(folder)
+    signs = (points["form"] == "sign 1 bit") & (points["dataset"] == "demo")
+    points.loc[signs, "recall_tail@20"], points.loc[signs, "recall_head@20"] = 0.1, 0.2
+    assert "on gowalla alone and the most popular tenth loses more for certain on demo alone: " in said(
+        Study(points), "Does the tail lose"
+    )
+
+
+def test_times_are_told_with_their_machine_and_the_seeds_they_are_of(folder):
+    points = reference.points(folder)
+    points.loc[points["dataset"] == "demo", "hardware"] = "A fast CPU"
+    points = points[(points["quantizer"] != "peer") | (points["seed"] == 0)]
+    words = said(Study(points), "How much faster")
+    assert words.startswith("With users coded alike, a search is so many times faster")
+    assert (
+        "16.0 and 64.0 on gowalla (4 bits: 16.0 times faiss's float32, 1 seed), measured on Some CPU, 2 cores" in words
+    )
+    assert words.endswith("on demo (4 bits: 16.0 times faiss's float32, 1 seed), measured on A fast CPU.")
+
+
+def test_a_headline_is_told_by_what_misses_its_test(study):
+    words = said(study, "What the papers say")
+    assert "HashGNN (keeps at least 95 %, at least 3× faster), gowalla 75.0 ± 1.2 % kept, demo 75.0 ± 1.2 %" in words
+    assert words.startswith("4 of 12 tests of papers' headlines, each on one data set, passed: HQ-GNN at 2 bits (keeps")
+    assert "demo 97.0 ± 0.4 % kept; " in words and "kept (by the mean)" in words
+
+
+@pytest.mark.parametrize(("means", "words"), [
+    ((0.02, 0.03), "pays"), ((-0.02, -0.03), "costs"), ((0.0, 0.005), "neither"),
+    ((0.02, 0.0), "pays for certain on a alone"),
+    ((0.02, -0.03), "pays for certain on a alone and costs for certain on b alone"),
+])  # fmt: skip
+def test_a_verdict_tells_losses_as_it_tells_gains(means, words):
+    figures = {name: Figure(mean, 0.01, 3) for name, mean in zip("ab", means, strict=True)}
+    assert verdict(figures, "pays", "costs", "neither") == words
