@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from engine.study import dimensions
 from engine.study.claims import Answer, answers
 from engine.study.figures import Figure, Study
+from engine.study.forms import FLOAT
 from engine.study.table import LINES
 from engine.study.words import joined, listed, sure, verdict
 
@@ -42,7 +43,7 @@ def _safe(study: Study) -> str | None:
     ]
     safe = [bits for bits in everywhere if all(f.mean >= SAFE for f in several[bits].values())]
     least, rest = min(safe, default=8), [bits for bits in several if not safe or bits < min(safe)]
-    after = f"; {rest[0]} bits keep {listed(several[rest[0]])}" if safe and rest else ""
+    after = f"; {rest[0]} bits keep {listed(several[rest[0]])}{_bytes(study, rest[0])}" if safe and rest else ""
     if not safe:
         return f"No width is known to keep {100 * SAFE:.0f} % on every data set: 8 bits keep {listed(several[8])}."
     found = {dataset: study.kept(dataset, f"uniform {least} bit", "own") for dataset in study.datasets()}
@@ -51,8 +52,15 @@ def _safe(study: Study) -> str | None:
     return (
         f"{least} bits, rounded after training, keep {100 * SAFE:.0f} % or more on every data set"
         f"{' with several seeds' * bool(single)}{' by the mean' * mean}, users coded alike ({listed(several[least])}"
-        f"{f'; one seed: {listed(single)}' if single else ''}){after}."
+        f"{f'; one seed: {listed(single)}' if single else ''}){_bytes(study, least)}{after}."
     )
+
+
+def _bytes(study: Study, bits: int) -> str:
+    """Return what a width takes of float32's bytes, where it is the same on every data set: it has no codebooks."""
+    pairs = [[study.size(d, form) for form in (f"uniform {bits} bit", FLOAT.text)] for d in study.datasets()]
+    sizes = {(f"{own:.0f}", f"{exact:.0f}") for own, exact in pairs if own and exact}
+    return ", in {} bytes an item of {}".format(*sizes.pop()) if len(sizes) == 1 else ""
 
 
 def _smallest(study: Study) -> str | None:

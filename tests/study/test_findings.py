@@ -61,7 +61,7 @@ def test_what_one_seed_found_is_told_beside_what_several_bear_out(tmp_path):
         points.append(reference.points(tmp_path / dataset))
     words = said(Study(pd.concat(points, ignore_index=True)), "Which width is safe")
     assert "on every data set with several seeds by the mean, users coded alike (gowalla 99.5 ±" in words
-    assert "; one seed: demo 99.5 %); 2 bits" in words
+    assert "; one seed: demo 99.5 %), in 32 bytes an item of 256; 2 bits" in words and words.endswith("of 256.")
 
 
 def test_a_sentence_without_its_rows_or_of_one_seed_is_left_out(tmp_path):
