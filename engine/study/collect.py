@@ -13,10 +13,10 @@ from typing import Any
 
 from engine.store import reference
 from engine.store.folders import RunFolder
-from engine.store.rows import read_run
+from engine.store.rows import ROWS, read_run
 from engine.study.coverage import Key, key
 from engine.study.forms import form_text
-from engine.study.tail import share_rows
+from engine.study.tail import SHARES, share_rows
 
 FAILED = ("failed", "orphaned")
 PACKAGES = ("fewbits", "python", "torch", "numba", "numpy", "llvmlite", "duckdb")
@@ -42,7 +42,8 @@ def write(
     keep : whether the rows that lie there of these data sets stay, but for those of the same runs, and of models that
         have a finished run in ``folders`` on another machine. Rows of other data sets stay in any case.
     """
-    others = 0
+    before, others = reference.stored(to), 0
+    shares = _shares(*before) if keep else {}
     runs: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
     for number, folder in enumerate(folders, 1):
@@ -54,11 +55,12 @@ def write(
                 others += 1
                 continue
             runs.append({**_shipped(run), **form})
-            about = _about(run)
-            rows += [{**row, **about} for row in [*measured, *(share_rows(folder) if state == "done" else [])]]
+            if state == "done":
+                measured += shares.get((run["run_id"], run["finished"])) or share_rows(folder)
+            rows += [{**row, **_about(run)} for row in measured]
         if number % 100 == 0:
             say(f"{number} of {len(folders)} runs read")
-    before, collected = reference.stored(to), {dataset for dataset, *_ in planned}
+    collected = {dataset for dataset, *_ in planned}
     done = {run["run_id"]: run for run in runs if run["state"] == "done"}
     machines = {_model(run): run["hardware"] for run in done.values()}
 
@@ -75,6 +77,18 @@ def write(
     replaced = len(before[0]) - len(kept)
     return {"done": len(runs) - failed, "failed": failed, "bytes": size, "kept": len(kept), "replaced": replaced,
             "others": others}  # fmt: skip
+
+
+def _shares(runs: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]]) -> dict[Any, list[dict[str, Any]]]:
+    """Return (run id, when it was finished) → the rows of `share_rows` that are stored: these take a second a run."""
+    finished = {run["run_id"]: run["finished"] for run in runs}
+    found: dict[Any, list[dict[str, Any]]] = {}
+    for row in rows:
+        if row["metric"].startswith(SHARES):
+            found.setdefault((row["run_id"], finished[row["run_id"]]), []).append(
+                {name: row[name] for name in ROWS.names}
+            )
+    return found
 
 
 def _model(run: dict[str, Any]) -> tuple[str, str]:

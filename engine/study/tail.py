@@ -14,6 +14,8 @@ from engine.spec import LATENCY_K as K
 from engine.store.folders import RunFolder
 
 HEAD = 0.1
+SHARES = ("recall_head", "recall_tail")
+"""What its metrics begin with."""
 
 
 def share_rows(folder: RunFolder) -> list[dict[str, Any]]:
@@ -30,7 +32,7 @@ def share_rows(folder: RunFolder) -> list[dict[str, Any]]:
     rows = []
     for bits in manifest["spec"]["query_bits"]:
         found = _found(pq.read_table(lists, columns=["items"], filters=[("query_bits", "=", bits)]), owners, items)
-        for name, group in (("recall_head", head), ("recall_tail", ~head)):
+        for name, group in zip(SHARES, (head, ~head), strict=True):
             if group.any():
                 rows.append({
                     "run_id": folder.run_id, "index": layout, "query_bits": bits, "threads": None, "batch": None,

@@ -66,6 +66,7 @@ def test_a_failed_run_is_passed_over_and_the_rest_is_shipped_as_it_was_measured(
     _differs_where_it_does(study, done[0], shipped)
     _elsewhere_only_shares_are_compared(study, shipped)
     _joins_what_another_machine_measured(study, tmp_path / "joined")
+    _what_is_counted_from_lists_is_counted_once(study, tmp_path / "again", monkeypatch)
     _leaves_out_what_is_not_of_the_study(study, tmp_path / "other", monkeypatch)
 
 
@@ -136,6 +137,21 @@ def _joins_what_another_machine_measured(study, to):
     ship(to, ["ml-1m"], ["itq"])
     assert "5 runs (3 from before, 0 replaced), 1 failed" in study(*collect).stdout, "other data sets' rows stay"
     assert set(reference.runs(to)["dataset"]) == {"demo", "gowalla", "ml-1m"}
+
+
+def _what_is_counted_from_lists_is_counted_once(study, to, monkeypatch):
+    """It takes a second a run: with --keep a run that was collected before is not read for it again."""
+    collect = ("collect", "--to", str(to), "--dataset", "demo,gowalla")
+    study(*collect)
+    before = reference.points(to)
+    with monkeypatch.context() as patch:
+        patch.setattr("engine.study.collect.share_rows", lambda folder: [])
+        study(*collect, "--keep")
+        pd.testing.assert_frame_equal(reference.points(to), before, check_exact=True)
+        runs, rows = reference.stored(to)
+        reference.write(to, [{**run, "finished": run["submitted"]} for run in runs], rows)
+        study(*collect, "--keep")
+        assert "recall_head@20" not in reference.points(to), "a run that was made again is read again"
 
 
 def _leaves_out_what_is_not_of_the_study(study, to, monkeypatch):
