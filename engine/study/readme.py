@@ -100,10 +100,8 @@ def _exact(study: Study, dataset: str) -> str:
     exact = study.value(dataset, FLOAT.text, "float32", QUALITY)
     if exact is None:
         return ""
-    return (
-        f"float32 reaches a recall@20 of {exact.value()} ({exact.seeds} seed{'s' * (exact.seeds > 1)}). "
-        f"Times are of {study.hardware(dataset) or 'no machine'}."
-    )
+    seeds = f"{exact.seeds} seed{'s' * (exact.seeds > 1)}"
+    return f"float32 reaches a recall@20 of {exact.value()} ({seeds}). {table.timed(study, dataset)}"
 
 
 def _failures(runs: pd.DataFrame) -> list[str]:

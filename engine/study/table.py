@@ -111,6 +111,17 @@ def markdown(study: Study, dataset: str) -> Iterator[str]:
         yield "| " + " | ".join(cells) + " |"
 
 
+def timed(study: Study, dataset: str) -> str:
+    """Return where the table's times were taken, and of how many seeds they are."""
+    machine = study.hardware(dataset)
+    if machine is None:
+        return "No times were taken."
+    flat = LINES[0].peers[0]
+    seeds, faiss = (study.compared(dataset, FLOAT.text, "float32", other) for other in (FLOAT.text, flat))
+    peers = f", those of faiss {faiss}" if faiss else ""
+    return f"Times were taken on {machine}; those of float32 are of {seeds} seed{'s' * (seeds != 1)}{peers}."
+
+
 def percent(figure: Figure | None) -> str:
     """Return a share kept with its interval; a dash where it was not measured."""
     return "–" if figure is None else figure.percent()

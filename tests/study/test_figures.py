@@ -91,6 +91,16 @@ def test_the_table_says_what_each_form_keeps_and_how_fast_it_is(study):
     assert "| 32 | `uniform` 4 bits | 99.5 ± 0.4 % | 99.5 ± 0.4 % | 32 µs | 16 µs | 8.0 / 16.0 | 8.0 / 16.0 |" in lines
 
 
+def test_a_table_says_where_its_times_were_taken_and_of_how_many_seeds_they_are(folder, study):
+    assert table.timed(study, "gowalla") == (
+        "Times were taken on Some CPU, 2 cores; those of float32 are of 5 seeds, those of faiss 3."
+    )
+    points = reference.points(folder)
+    own = points[(points["quantizer"] != "peer") & (points["seed"] == 0)]
+    assert table.timed(Study(own), "gowalla").endswith("those of float32 are of 1 seed.")
+    assert table.timed(Study(own.drop(columns=["latency_p50_us"])), "gowalla") == "No times were taken."
+
+
 def test_a_form_tuned_for_float32_users_is_named_only_where_it_was_measured(tmp_path):
     ship(tmp_path, ["gowalla"], ["core"])
     labels = [row.label for row in table.rows(Study(reference.points(tmp_path)), "gowalla")]
