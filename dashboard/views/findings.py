@@ -35,7 +35,7 @@ def render() -> None:
     for number, finding in enumerate(said, 1):
         words = plain(finding.sentence).replace(" %", "\u00a0%")  # a line does not end between a number and its sign
         st.markdown(f"{number}. **{plain(finding.title)}.** {words}")
-    if not said and not runs.empty:
+    if not said and (runs["state"] == "done").any():
         st.info("The rows that are here have too few seeds for an interval: nothing follows yet.",
                 icon=":material/info:")  # fmt: skip
     st.caption(KEPT)

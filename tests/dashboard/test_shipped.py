@@ -137,7 +137,7 @@ def test_findings_of_a_study_of_which_little_was_run_are_a_page_as_well(
     monkeypatch.setenv("FEWBITS_REFERENCE", str(tmp_path))
     app = show("findings")
     assert not app.exception and words in texts(app) + "".join(i.value for i in app.info)
-    assert list(app.table[-1].value.columns) == ["Stage", "my-shop"]
+    assert list(app.table[-1].value.columns) == ["Stage", "my-shop"] and len(app.info) <= 1
 
 
 def test_findings_without_rows_say_how_to_make_them(show, root):
