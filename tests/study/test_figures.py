@@ -13,18 +13,6 @@ from engine.study.findings import findings
 from tests.study.shipped_rows import KEPT, ship
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    to = tmp_path_factory.mktemp("reference")
-    ship(to)
-    return to
-
-
-@pytest.fixture(scope="module")
-def study(folder):
-    return Study(reference.points(folder))
-
-
 def test_a_mean_over_three_seeds_has_student_s_interval():
     found = figure([0.9, 0.905, 0.895])
     assert found == Figure(pytest.approx(0.9), pytest.approx(4.303 * 0.005 / math.sqrt(3)), 3)

@@ -10,18 +10,6 @@ from engine.study.words import verdict
 from tests.study.shipped_rows import kept_of, ship
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    to = tmp_path_factory.mktemp("reference")
-    ship(to)
-    return to
-
-
-@pytest.fixture(scope="module")
-def study(folder):
-    return Study(reference.points(folder))
-
-
 def said(study: Study, title: str) -> str:
     return next(f.sentence for f in findings(study) if f.title == title)
 
