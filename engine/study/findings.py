@@ -41,17 +41,16 @@ def _safe(study: Study) -> str | None:
     everywhere = [
         bits for bits in several if all(study.kept(d, f"uniform {bits} bit", "own") for d in study.datasets())
     ]
-    safe = [bits for bits in everywhere if all(f.mean >= SAFE for f in several[bits].values())]
+    safe = [bits for bits in everywhere if all(f.low >= SAFE for f in several[bits].values())]
     least, rest = min(safe, default=8), [bits for bits in several if not safe or bits < min(safe)]
     after = f"; {rest[0]} bits keep {listed(several[rest[0]])}{_bytes(study, rest[0])}" if safe and rest else ""
     if not safe:
-        return f"No width is known to keep {100 * SAFE:.0f} % on every data set: 8 bits keep {listed(several[8])}."
+        return f"No width keeps {100 * SAFE:.0f} % on every data set for certain: 8 bits keep {listed(several[8])}."
     found = {dataset: study.kept(dataset, f"uniform {least} bit", "own") for dataset in study.datasets()}
     single = {dataset: f for dataset, f in found.items() if f is not None and f.half is None}
-    mean = any(f.low < SAFE for f in several[least].values())
     return (
-        f"{least} bits, rounded after training, keep {100 * SAFE:.0f} % or more on every data set"
-        f"{' with several seeds' * bool(single)}{' by the mean' * mean}, users coded alike ({listed(several[least])}"
+        f"{least} bits, rounded after training, keep {100 * SAFE:.0f} % or more for certain on every data set"
+        f"{' with several seeds' * bool(single)}, users coded alike ({listed(several[least])}"
         f"{f'; one seed: {listed(single)}' if single else ''}){_bytes(study, least)}{after}."
     )
 

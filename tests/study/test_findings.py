@@ -21,7 +21,7 @@ def test_there_are_at_most_ten_sentences_each_with_a_figure(study):
 
 
 def test_words_follow_the_figures(tmp_path, study):
-    assert said(study, "Which width is safe").startswith("4 bits, rounded after training, keep 99 % or more on every")
+    assert said(study, "Which width is safe").startswith("4 bits, rounded after training, keep 99 % or more for")
     words = said(study, "Symmetric or not")
     assert "pays for signs" in words and "is not seen to pay or to cost at 4 bits" in words
     assert words.endswith("; a search of signs then takes 2.0 times as long.")
@@ -43,12 +43,15 @@ def test_words_follow_the_figures(tmp_path, study):
 
 
 def test_what_one_seed_found_is_told_beside_what_several_bear_out(tmp_path):
+    def even(form, users, seed):
+        return {"float32 32 bit": 1.0, "uniform 8 bit": 1.0, "uniform 4 bit": 0.995}.get(form, 0.9)
+
     points = []
     for dataset, seeds in (("gowalla", ()), ("demo", [0])):
-        ship(tmp_path / dataset, [dataset], ["core"], seeds=seeds)
+        ship(tmp_path / dataset, [dataset], ["core"], even, seeds=seeds)
         points.append(reference.points(tmp_path / dataset))
     words = said(Study(pd.concat(points, ignore_index=True)), "Which width is safe")
-    assert "on every data set with several seeds by the mean, users coded alike (gowalla 99.5 ±" in words
+    assert "for certain on every data set with several seeds, users coded alike (gowalla 99.5 ±" in words
     assert "; one seed: demo 99.5 %), in 32 bytes an item of 256; 2 bits" in words and words.endswith("of 256.")
 
 
@@ -63,9 +66,15 @@ def test_a_sentence_without_its_rows_or_of_one_seed_is_left_out(tmp_path):
 def test_a_width_that_one_data_set_lacks_is_not_called_safe_on_every_data_set(folder):
     points = reference.points(folder)
     lacking = points[(points["dataset"] != "demo") | (points["form"] != "uniform 4 bit")]
-    assert said(Study(lacking), "Which width is safe").startswith(
-        "8 bits, rounded after training, keep 99 % or more on"
-    )
+    assert said(Study(lacking), "Which width is safe").startswith("8 bits, rounded after training, keep 99 % or more")
+
+
+def test_a_width_whose_interval_reaches_below_is_not_called_safe(folder):
+    """With 99.5 ± 0.6 % it might keep less than 99."""
+    points = reference.points(folder)
+    four = (points["form"] == "uniform 4 bit") & (points["seed"] == 3)
+    points.loc[four, "recall@20"] *= 1.01
+    assert said(Study(points), "Which width is safe").startswith("8 bits, rounded after training, keep 99 % or more")
 
 
 def test_the_best_of_few_bytes_is_told_with_its_size_and_how_many_are_not_told_from_it(folder, study):
