@@ -6,7 +6,7 @@ import streamlit as st
 from dashboard import labels, shipped
 from dashboard.widgets import TRADEOFFS_PAGE, plain, sentence
 from engine.errors import FewbitsError
-from engine.study import claims, dimensions, table
+from engine.study import claims, coverage, dimensions, table
 from engine.study.figures import Study
 from engine.study.findings import findings
 
@@ -85,10 +85,7 @@ def _claims(study: Study) -> None:
             "Kept": st.column_config.TextColumn(help="Share of float32's recall@20, users coded like the items."),
             "Smaller": st.column_config.TextColumn(help="Bytes an item of float32 over those of this form."),
             "Faster": st.column_config.TextColumn(help="Median time of a search with float32 over that of this form."),
-            "Holds": st.column_config.TextColumn(
-                help="Whether it passes our test. “By the mean”: the interval of what is kept allows the other answer "
-                "as well."
-            ),
+            "Holds": st.column_config.TextColumn(help=claims.HOW),
         },
     )  # fmt: skip
 
@@ -105,12 +102,11 @@ def _dimensions(study: Study) -> None:
 
 
 def _tables(study: Study) -> None:
-    names = [name for name in study.datasets() if table.rows(study, name)]
-    if not names:
+    found = {name: lines for name in study.datasets() if len(lines := list(table.markdown(study, name))) > 2}
+    if not found:
         return
     st.subheader("Each form at its size", anchor=False)
-    for place, dataset in zip(st.tabs(names), names, strict=True):
-        head, _, *lines = table.markdown(study, dataset)
+    for place, (dataset, (head, _, *lines)) in zip(st.tabs(list(found)), found.items(), strict=True):
         cells = [[cell.strip().replace("`", "") for cell in line.strip("|").split("|")] for line in lines]
         columns = [name.strip().capitalize() for name in head.strip("|").split("|")]
         place.dataframe(pd.DataFrame(cells, columns=columns), hide_index=True)
@@ -124,11 +120,7 @@ def _tables(study: Study) -> None:
 def _coverage() -> None:
     st.subheader("How much of the study has been run", anchor=False)
     st.table(shipped.covered(), hide_index=True)
-    st.caption(
-        "Runs that are here, of those that the study plans: each form with each seed. What is missing is missing from "
-        "every table and sentence above; `python -m engine study reference` runs it on your machine (`--dataset` for a "
-        "set of your own; peers need the extra `peers`)."
-    )
+    st.caption(coverage.HOW)
 
 
 def _failed(runs: pd.DataFrame) -> None:

@@ -14,7 +14,8 @@ from engine.study.words import below
 MF, L2Q = ("mf", 64, 0), ("lightgcn", 256, 2)
 NAMES = {LIGHTGCN: "LightGCN, d = 64", MF: "MF, d = 64", L2Q: "LightGCN, d = 256, L = 2"}
 HOW = (
-    "A test asks for the mean over seeds. *By the mean*: the interval of what is kept allows the other answer as well."
+    "A test asks for the mean over seeds. *By the mean*: the interval of what is kept allows the other answer as well; "
+    "*one seed*: it has none."
 )
 HEAD = ("paper: what it says", "our row", "data set", "kept: coded users", "smaller", "faster", "our test", "holds")
 

@@ -5,8 +5,13 @@ from collections.abc import Iterator
 import pandas as pd
 
 from engine.spec import ModelSpec, RunSpec
-from engine.study.plan import DATASETS, STAGES, plan
+from engine.study.plan import STAGES, in_order, plan
 
+HOW = (
+    "Runs that are there, of those that are planned: each form with each seed. What is missing is missing from every "
+    "table and sentence above; `python -m engine study reference` runs it (`--dataset` for a set of your own; peers "
+    "need the extra `peers`)."
+)
 Key = tuple[str, str, int, ModelSpec]
 """Data set, form, the split's seed and the model."""
 
@@ -30,8 +35,7 @@ def rows(runs: pd.DataFrame) -> Iterator[list[str]]:
 
 def datasets(runs: pd.DataFrame) -> list[str]:
     """Return the data sets that have runs, in the study's order, then by name."""
-    there = set(runs["dataset"])
-    return [name for name in DATASETS if name in there] + sorted(there - set(DATASETS))
+    return in_order(set(runs["dataset"]))
 
 
 def markdown(runs: pd.DataFrame) -> list[str]:

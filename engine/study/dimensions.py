@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from engine.study.figures import LIGHTGCN, QUALITY, Figure, Model, Served, Study
 from engine.study.forms import FLOAT
 from engine.study.plan import DIMS
+from engine.study.words import ahead
 
 FORMS = {8: "uniform 8 bit", 4: "uniform 4 bit", 2: "uniform 2 bit", 1: "sign 1 bit"}
 """Bits a dimension → form."""
@@ -37,8 +38,8 @@ def best(study: Study, dataset: str, found: Spent) -> list[tuple[int, int]]:
     difference, paired by seed, holds 0 (or there is none, of one common seed).
     """
     ordered = sorted(found, key=lambda way: -found[way].mean)
-    ahead = {way: study.difference(dataset, QUALITY, _point(*ordered[0]), _point(*way)) for way in ordered[1:]}
-    return ordered[:1] + [way for way, more in ahead.items() if more is None or more.half is None or more.low <= 0]
+    more = {way: study.difference(dataset, QUALITY, _point(*ordered[0]), _point(*way)) for way in ordered[1:]}
+    return ordered[:1] + [way for way, difference in more.items() if not ahead(difference)]
 
 
 def rows(study: Study) -> Iterator[list[str]]:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from engine.spec import FLOAT_BITS
 from engine.study.forms import FLOAT
-from engine.study.plan import DATASETS
+from engine.study.plan import in_order
 
 QUALITY = "recall@20"
 P50 = "latency_p50_us"
@@ -79,7 +79,7 @@ class Study:
     def datasets(self) -> list[str]:
         """Return the data sets on which a form was measured beside float32, in the study's order."""
         there = {key[0] for key, points in self._points.items() if any(_measured(p, "kept") for p in points)}
-        return [name for name in DATASETS if name in there] + sorted(there - set(DATASETS))
+        return in_order(there)
 
     def kept(self, dataset: str, form: str, users: str, model: Model = LIGHTGCN) -> Figure | None:
         """Return the share of float32's recall@20 that a form keeps; None where it was not measured.

@@ -11,7 +11,7 @@ from engine.study.claims import Answer, answers
 from engine.study.figures import Figure, Study
 from engine.study.forms import FLOAT
 from engine.study.table import LINES
-from engine.study.words import joined, listed, sure, verdict
+from engine.study.words import ahead, joined, listed, sure, verdict
 
 SAFE, NEAR = 0.99, 0.98
 SAME = 0.0005
@@ -42,10 +42,10 @@ def _safe(study: Study) -> str | None:
         bits for bits in several if all(study.kept(d, f"uniform {bits} bit", "own") for d in study.datasets())
     ]
     safe = [bits for bits in everywhere if all(f.low >= SAFE for f in several[bits].values())]
-    least, rest = min(safe, default=8), [bits for bits in several if not safe or bits < min(safe)]
-    after = f"; {rest[0]} bits keep {listed(several[rest[0]])}{_bytes(study, rest[0])}" if safe and rest else ""
     if not safe:
-        return f"No width keeps {100 * SAFE:.0f} % on every data set for certain: 8 bits keep {listed(several[8])}."
+        return f"No width is seen to keep {100 * SAFE:.0f} % on every data set: 8 bits keep {listed(several[8])}."
+    least, rest = min(safe), [bits for bits in several if bits < min(safe)]
+    after = f"; {rest[0]} bits keep {listed(several[rest[0]])}{_bytes(study, rest[0])}" if rest else ""
     found = {dataset: study.kept(dataset, f"uniform {least} bit", "own") for dataset in study.datasets()}
     single = {dataset: f for dataset, f in found.items() if f is not None and f.half is None}
     return (
@@ -71,15 +71,15 @@ def _smallest(study: Study) -> str | None:
         )
         if len(there) > 1:
             form = max(there, key=lambda name: there[name].mean)
-            ahead = {f: study.gain(dataset, (form, "float32"), (f, "float32")) for f in there if f != form}
-            tied = sum(more is None or more.half is None or more.low <= 0 for more in ahead.values())
+            gains = [study.gain(dataset, (form, "float32"), (f, "float32")) for f in there if f != form]
+            tied = sum(not ahead(gain) for gain in gains)
             size = f"{study.size(dataset, form):.0f} bytes"
             others = f", {tied} other{'s' * (tied > 1)} not told from it" if tied else ""
             best[dataset] = (f"{_label(form)} on {dataset} ({there[form].percent()}, {size}{others})", there[form])
     if not best:
         return None
-    near = [dataset for dataset, (_, figure) in best.items() if figure.low >= NEAR], f"{100 * NEAR:.0f} %"
-    where = f"for certain over {near[1]} on {joined(near[0])}" if near[0] else f"nowhere {near[1]} for certain"
+    near, limit = [dataset for dataset, (_, figure) in best.items() if figure.low >= NEAR], f"{100 * NEAR:.0f} %"
+    where = f"for certain over {limit} on {joined(near)}" if near else f"nowhere {limit} for certain"
     return (
         f"Of at most {SMALL} bytes an item, scales and codebooks included, which is a bit for each of 64 dimensions "
         f"and little more, most is kept with float32 users by {joined([words for words, _ in best.values()])}: {where}."
@@ -111,9 +111,11 @@ def _symmetric(study: Study) -> str | None:
 def _price(study: Study) -> str:
     """Return what float32 users cost a search of signs."""
     times = [[study.p50(d, "sign 1 bit", users) for users in ("float32", "own")] for d in study.datasets()]
-    ratios = [f"{exact / own:.1f}" for exact, own in times if exact and own]
-    span = " to ".join(dict.fromkeys((min(ratios), max(ratios)))) if ratios else ""
-    return f"; a search of signs then takes {span} times as long" * bool(ratios)
+    ratios = [exact / own for exact, own in times if exact and own]
+    if not ratios:
+        return ""
+    span = " to ".join(dict.fromkeys(f"{ratio:.1f}" for ratio in (min(ratios), max(ratios))))
+    return f"; a search of signs then takes {span} times as long"
 
 
 def _scale(study: Study) -> str | None:

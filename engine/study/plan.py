@@ -67,6 +67,11 @@ def plan(datasets: Sequence[str] = DATASETS, seeds: Sequence[int] = (), only: Co
     return list(runs.values())
 
 
+def in_order(datasets: Collection[str]) -> list[str]:
+    """Return data sets in the study's order, then those that it does not have by name."""
+    return [name for name in DATASETS if name in datasets] + sorted(set(datasets) - set(DATASETS))
+
+
 def _seeds(stage: str, given: Sequence[int]) -> Sequence[int]:
     return given or (MORE_SEEDS if stage == "seeds" else SEEDS)
 

@@ -25,10 +25,6 @@ HOW = (
     "ratio), for float32 users / for coded users. *64 × 8* is 64 subspaces of 8 bits each, *16 × 8/4* fewer bits for "
     "rare items. A dash: there is none, or it is not measured."
 )
-RUN = (
-    "Runs that are there, of those that are planned: each form with each seed. `python -m engine study reference` runs "
-    "the rest (`--dataset` for a set of your own; peers need the extra `peers`)."
-)
 
 
 def section(folder: Path) -> str:
@@ -49,7 +45,7 @@ def section(folder: Path) -> str:
         parts += ["### Fewer dimensions or fewer bits", "", "Recall@20 with float32 users.", "", *spent, ""]
     if answered := claims.markdown(study):
         parts += ["### What the papers say", "", claims.HOW, "", *answered, ""]
-    parts += ["### How much of the study has been run", "", RUN, "", *coverage.markdown(runs), ""]
+    parts += ["### How much of the study has been run", "", coverage.HOW, "", *coverage.markdown(runs), ""]
     parts += _failures(runs)
     return "\n".join([*parts, END])
 

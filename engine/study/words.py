@@ -25,6 +25,11 @@ def verdict(figures: Figures, more: str, less: str, neither: str) -> str:
     return joined(told) or neither
 
 
+def ahead(figure: Figure | None) -> bool:
+    """Return whether a difference lies above 0 with its whole interval; without one it is not known to."""
+    return figure is not None and figure.half is not None and figure.low > 0
+
+
 def listed(figures: Figures, sign: bool = False) -> str:
     """Return each name with its figure in per cent."""
     return ", ".join(f"{name} {f.percent(sign)}" for name, f in figures.items())

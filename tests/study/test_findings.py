@@ -121,6 +121,14 @@ def test_times_are_told_with_their_machine_and_the_seeds_they_are_of(folder):
     assert words.endswith("on demo (4 bits: 16.0 times faiss's float32, 1 seed), measured on A fast CPU.")
 
 
+def test_what_float32_users_cost_is_told_from_the_least_to_the_most(folder):
+    points = reference.points(folder)
+    exact = (points["form"] == "sign 1 bit") & (points["query_bits"] == 32) & (points["dataset"] == "demo")
+    points.loc[exact, "latency_p50_us"] *= 6
+    words = said(Study(points), "Symmetric or not")
+    assert words.endswith("a search of signs then takes 2.0 to 12.0 times as long."), "2 is less than 12, as a number"
+
+
 def test_a_headline_is_told_by_what_misses_its_test(study):
     words = said(study, "What the papers say")
     assert "HashGNN (keeps at least 95 %, at least 3× faster), gowalla 75.0 ± 1.2 % kept, demo 75.0 ± 1.2 %" in words
