@@ -193,9 +193,8 @@ def collect(to: Path, datasets: str, keep: bool, root: Path | None) -> None:
     said = write(chosen, to, defaults, planned, say, keep)
     left_out = f"; {said['others']:,} that are not of the study are left out" * bool(said["others"])
     before = f" ({said['kept']:,} from before, {said['replaced']:,} replaced)" * bool(said["kept"] or keep)
-    click.echo(
-        f"{said['done']:,} runs{before}, {said['failed']} failed ones, {said['bytes'] / 1e6:.2f} MB in {to}{left_out}"
-    )
+    runs = f"{said['done']:,} run{'s' * (said['done'] != 1)}"
+    click.echo(f"{runs}{before}, {said['failed']} failed ones, {said['bytes'] / 1e6:.2f} MB in {to}{left_out}")
 
 
 def _dataset(folder: RunFolder) -> str | None:
@@ -214,27 +213,19 @@ def _dataset(folder: RunFolder) -> str | None:
 def check(as_json: bool, root: Path | None) -> None:
     """Compare the runs of a folder with the shipped rows: quality must be equal to the last bit, times are told.
 
-    That holds on the machine (processor and cores) that a shipped row names. Another adds up in another order, so that
-    training ends elsewhere: of those runs it is told how far what they keep of float32's recall@20 lies apart.
+    That holds on the machine (processor and cores) that a shipped row names. Another may add up in another order, so
+    that training ends elsewhere: of those runs it is told how many figures are equal all the same, and how far what
+    they keep of float32's recall@20 lies apart.
     """
-    from engine.study.check import compared
+    from engine.study.check import compared, sentences
 
     folder = runs_root(root)
     found = compared([f for f in run_folders(folder) if f.state() == "done"], reference.folder())
     if as_json:
         click.echo(json.dumps(found))
         return
-    for row in found["differing"]:
-        click.echo(f"{row['run_id']} {row['metric']}@{row['k']}: shipped {row['shipped']!r}, here {row['here']!r}")
-    words = f"{found['equal']:,} of {found['compared']:,} quality figures of {found['runs']:,} runs are equal"
-    times = "" if found["latency"] is None else f"; p50 here is {found['latency']:.2f} times the shipped one (median)"
-    if found["runs"]:
-        click.echo(words + times)
-    if (other := found["elsewhere"])["runs"]:
-        click.echo(f"{other['runs']:,} runs were measured on another machine: {'; '.join(other['on'])}")
-    if kept := found["elsewhere"]["kept"]:
-        shares = f"{kept['median']:.2%} (median), {kept['most']:.2%} at most"
-        click.echo(f"what these keep of float32's recall@20 differs by {shares}")
+    for line in sentences(found):
+        click.echo(line)
 
 
 @study.command(epilog="Example:  python -m engine study readme")
