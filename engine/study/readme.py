@@ -78,14 +78,17 @@ def _about(folder: Path, runs: pd.DataFrame) -> str:
     done, rows = runs[runs["state"] == "done"], reference.rows(folder)
     if done.empty:
         return f"None of its {len(runs):,} runs is finished."
-    machines = "; ".join(str(name) for name in done["hardware"].dropna().value_counts().index)
-    commits = ", ".join(sorted(str(name) for name in rows["commit"].dropna().unique()))
+    counted = done["hardware"].dropna().value_counts()
+    machines = "; ".join(f"{name}" + f" ({n:,} runs)" * (len(counted) > 1) for name, n in counted.items())
+    commits = sorted(str(name) for name in rows["commit"].dropna().unique())
     first, last = done["finished"].min(), done["finished"].max()
     when = f"{first:%Y-%m-%d}" if f"{first:%F}" == f"{last:%F}" else f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
-    made = f" (commit{'s' * (', ' in commits)} {commits})" if commits else ""
+    made = f" (commit {commits[0]})" if len(commits) == 1 else ""
+    each = f" Each names its commit, one of {len(commits)}, and its versions." if len(commits) > 1 else ""
     return (
         f"`python -m engine study reference` ran {len(done):,} runs on {done['dataset'].nunique()} data sets, measured "
-        f"on {machines}, {when}{made}. Their rows are shipped in `runs/reference`, and the dashboard opens with them. "
+        f"on {machines}, {when}{made}. Their rows are shipped in `runs/reference`, and the dashboard opens with "
+        f"them.{each} "
         "[How much of the study that is](#how-much-of-the-study-has-been-run) stands below: a sentence on a data set "
         "follows from what was run there."
     )

@@ -1,5 +1,6 @@
 """README's section on the study and its pictures are what the shipped rows say; without rows there is none."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,19 @@ def test_a_section_tells_machine_figures_and_what_is_missing(folder):
     assert "- gowalla, `mgqe 8 bit`, 3 runs: out of memory: choose a smaller dim" in section
     assert section.count("](https://arxiv.org/abs/2112.01944)") == 1, "claims without rows are left out"
     assert "| stage | gowalla |" in section and "| 45 of 48 |" in section, "what failed has no rows"
+
+
+def test_a_study_of_two_machines_tells_how_many_runs_each_made(folder):
+    runs, rows = reference.stored(folder)
+    other = {"hardware": "Other CPU, 4 cores", "commit": "ba9876543210"}
+    theirs = {run["run_id"] for run in runs if json.loads(run["spec"])["model"]["seed"] == 2}
+    runs = [{**run, "hardware": other["hardware"]} if run["run_id"] in theirs else run for run in runs]
+    reference.write(folder, runs, [{**row, **other} if row["run_id"] in theirs else row for row in rows])
+    done = {run["run_id"] for run in runs if run["state"] == "done"}
+    ours, others = len(done - theirs), len(done & theirs)
+    section = readme.section(folder)
+    assert f"measured on Some CPU, 2 cores ({ours} runs); Other CPU, 4 cores ({others} runs), 2026" in section
+    assert "Each names its commit, one of 2, and its versions" in section and other["commit"] not in section
 
 
 def test_without_rows_or_a_place_the_command_says_what_to_do(tmp_path, folder):
