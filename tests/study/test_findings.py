@@ -25,7 +25,9 @@ def test_words_follow_the_figures(tmp_path, study):
     words = said(study, "Symmetric or not")
     assert "pays for signs" in words and "is not seen to pay or to cost at 4 bits" in words
     assert words.endswith("; a search of signs then takes 2.0 times as long.")
-    assert "cannot tell them apart" in said(study, "Is GSTE worth it"), "their figures are equal"
+    beside = said(study, "Is GSTE worth it")
+    assert ": with our tuning, it is better for certain on gowalla at 2 bits and demo at 2 bits alone (" in beside
+    assert "; tuned as published, they differ by less than 0.05 % of recall kept (gowalla at 2 bits, " in beside
 
     def other(form, users, seed):
         if form == "hqgnn 2 bit":
@@ -39,7 +41,8 @@ def test_words_follow_the_figures(tmp_path, study):
     assert "is not seen to pay or to cost for signs" in said(changed, "Symmetric or not")
     assert "codes is not seen to pay or to cost with users coded alike" in said(changed, "Is tuning worth it")
     assert "tuning the model for its codes pays with users coded alike" in said(study, "Is tuning worth it")
-    assert "beats plain STE for certain on 1 bit, gowalla and 1 bit, demo alone: " in said(changed, "Is GSTE worth it")
+    beside = said(changed, "Is GSTE worth it")
+    assert "tuned as published, it is better for certain on gowalla at 1 bit and demo at 1 bit alone (" in beside
 
 
 def test_what_one_seed_found_is_told_beside_what_several_bear_out(tmp_path):
