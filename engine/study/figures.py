@@ -8,7 +8,7 @@ points of one machine: for each model on a data set, the one with most of its ti
 import math
 import statistics
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,6 +98,10 @@ class Study:
         """Return how much more a keeps than b, each (form, users), paired by seed; None without common seeds."""
         return self.difference(dataset, "kept", (a, model), (b, model))
 
+    def gains(self, a: Served, b: Served) -> dict[str, Figure]:
+        """Return `gain` on each data set where it has an interval."""
+        return sure({dataset: self.gain(dataset, a, b) for dataset in self.datasets()})
+
     def difference(self, dataset: str, column: str, a: tuple[Served, Model], b: tuple[Served, Model]) -> Figure | None:
         """Return by how much a column of a exceeds that of b, each ((form, users), model), paired by seed."""
         first, second = (self._by_seed(dataset, *which, column, model) for which, model in (a, b))
@@ -170,6 +174,11 @@ def figure(values: Iterable[float]) -> Figure | None:
     n = len(seen)
     half = T.get(n, 1.96) * statistics.stdev(seen) / math.sqrt(n) if n > 1 else None
     return Figure(statistics.fmean(seen), half, n)
+
+
+def sure(figures: Mapping[str, Figure | None]) -> dict[str, Figure]:
+    """Return the figures that have an interval: of one seed nothing follows."""
+    return {name: f for name, f in figures.items() if f is not None and f.half is not None}
 
 
 def _measured(point: Point, column: str) -> bool:

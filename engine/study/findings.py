@@ -6,23 +6,16 @@ A sentence whose rows are not there is left out. Shares kept are of float32's re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engine.study import dimensions
+from engine.study import dimensions, tuned
 from engine.study.claims import Answer, answers
-from engine.study.figures import Figure, Study
+from engine.study.figures import Figure, Study, sure
 from engine.study.forms import FLOAT
 from engine.study.table import LINES
-from engine.study.words import ahead, joined, listed, sure, verdict
+from engine.study.words import ahead, joined, listed, verdict
 
 SAFE, NEAR = 0.99, 0.98
-SAME = 0.0005
-"""A share of recall that nobody would see."""
 SMALL = 16
 """Bytes an item, scales and codebooks included: a sixteenth of 64 dimensions of float32, a bit a dimension and more."""
-TUNINGS = (
-    ("with our tuning", "hqgnn {} bit", "hqgnn {} bit, estimator=ste"),
-    ("tuned as published", *(f"hqgnn {{}} bit, distill=0.0 {e}loss=bpr tune=graph" for e in ("", "estimator=ste "))),
-)
-"""In words, and the forms with GSTE and with STE."""
 
 
 @dataclass(frozen=True)
@@ -91,19 +84,8 @@ def _smallest(study: Study) -> str | None:
     )
 
 
-def _tuning(study: Study) -> str | None:
-    own, exact = (_gains(study, ("hqgnn 2 bit", users), ("uniform 2 bit", users)) for users in ("own", "float32"))
-    if not own or not exact:
-        return None
-    first, second = (verdict(gains, "pays", "costs", "is not seen to pay or to cost") for gains in (own, exact))
-    return (
-        f"At 2 bits, tuning the model for its codes {first} with users coded alike ({listed(own, sign=True)} of recall "
-        f"kept over rounding), and {second} with float32 users, for whom it was not tuned ({listed(exact, sign=True)})."
-    )
-
-
 def _symmetric(study: Study) -> str | None:
-    four, one = (_gains(study, (form, "float32"), (form, "own")) for form in ("uniform 4 bit", "sign 1 bit"))
+    four, one = (study.gains((form, "float32"), (form, "own")) for form in ("uniform 4 bit", "sign 1 bit"))
     if not four or not one:
         return None
     first, second = (verdict(gains, "pays", "costs", "is not seen to pay or to cost") for gains in (one, four))
@@ -124,29 +106,10 @@ def _price(study: Study) -> str:
 
 
 def _scale(study: Study) -> str | None:
-    gains = _gains(study, ("sign 1 bit", "float32"), ("sign 1 bit, scale=none", "float32"))
+    gains = study.gains(("sign 1 bit", "float32"), ("sign 1 bit, scale=none", "float32"))
     if not gains:
         return None
     return f"Two bytes of scale an item give signs {listed(gains, sign=True)} of recall kept, with float32 users."
-
-
-def _gste(study: Study) -> str | None:
-    told = [words for way, *forms in TUNINGS if (words := _beside_ste(study, way, *forms))]
-    return f"HQ-GNN's GSTE beside plain STE, users coded alike: {'; '.join(told)}." if told else None
-
-
-def _beside_ste(study: Study, way: str, gste: str, ste: str) -> str | None:
-    gains = {
-        f"{dataset} at {bits} bit{'s' * (bits > 1)}": figure
-        for bits in (2, 1)
-        for dataset, figure in _gains(study, (gste.format(bits), "own"), (ste.format(bits), "own")).items()
-    }
-    if not gains:
-        return None
-    if all(f.low > -SAME and f.high < SAME for f in gains.values()):
-        return f"{way}, they differ by less than {100 * SAME:.2f} % of recall kept ({joined(list(gains))})"
-    which = verdict(gains, "is better", "is worse", "is not seen to be better or worse")
-    return f"{way}, it {which} ({listed(gains, sign=True)} of recall kept)"
 
 
 def _tail(study: Study) -> str | None:
@@ -227,7 +190,7 @@ def _unsure(answer: Answer) -> str:
 
 SENTENCES: tuple[tuple[str, Callable[[Study], str | None]], ...] = (
     ("Which width is safe", _safe), ("Below that", _smallest), ("Symmetric or not", _symmetric),
-    ("What a scale an item buys", _scale), ("Is tuning worth it", _tuning), ("Is GSTE worth it", _gste),
+    ("What a scale an item buys", _scale), ("Is tuning worth it", tuned.worth), ("Is GSTE worth it", tuned.gste),
     ("Does the tail lose", _tail), ("Fewer dimensions or fewer bits", _dimensions), ("How much faster", _speed),
     ("What the papers say", _headlines),
 )  # fmt: skip
@@ -236,11 +199,6 @@ SENTENCES: tuple[tuple[str, Callable[[Study], str | None]], ...] = (
 def _kept(study: Study, form: str, users: str) -> dict[str, Figure]:
     """Return what a form keeps on each data set where it was measured."""
     return sure({dataset: study.kept(dataset, form, users) for dataset in study.datasets()})
-
-
-def _gains(study: Study, a: tuple[str, str], b: tuple[str, str]) -> dict[str, Figure]:
-    """Return how much more a keeps than b, each (form, users), on each data set where both were measured."""
-    return sure({dataset: study.gain(dataset, a, b) for dataset in study.datasets()})
 
 
 def _label(form: str) -> str:

@@ -8,11 +8,6 @@ Figures = Mapping[str, Figure]
 """Data set, or whatever else a figure is of → figure."""
 
 
-def sure(figures: Mapping[str, Figure | None]) -> dict[str, Figure]:
-    """Return the figures that have an interval: of one seed nothing follows."""
-    return {name: f for name, f in figures.items() if f is not None and f.half is not None}
-
-
 def verdict(figures: Figures, more: str, less: str, neither: str) -> str:
     """Return what the intervals bear out: all above 0, none apart from 0, or which lie above and which below."""
     above = [name for name, f in figures.items() if f.low > 0]

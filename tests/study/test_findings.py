@@ -40,7 +40,9 @@ def test_words_follow_the_figures(tmp_path, study):
     assert said(changed, "Which width is safe").startswith("8 bits")
     assert "is not seen to pay or to cost for signs" in said(changed, "Symmetric or not")
     assert "codes is not seen to pay or to cost with users coded alike" in said(changed, "Is tuning worth it")
-    assert "tuning the model for its codes pays with users coded alike" in said(study, "Is tuning worth it")
+    worth = said(study, "Is tuning worth it")
+    assert "tuning the model for its codes pays with users coded alike" in worth
+    assert "; tuned for those, it costs (gowalla −5.0 ± 0.0 %, demo −5.0 ± 0.0 %)." in worth
     beside = said(changed, "Is GSTE worth it")
     assert "tuned as published, it is better for certain on gowalla at 1 bit and demo at 1 bit alone (" in beside
 
