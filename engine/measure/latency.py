@@ -7,8 +7,8 @@ nothing else of ours runs meanwhile.
 A setting is a query precision, a number of threads and a batch. After each has warmed up until it is steady, ROUNDS
 rounds go through all settings in turn, so that a slow minute of the machine falls on all of them alike and not on one
 alone. Around each part of a round stands a calibration (`engine.measure.calibration`). Where one was more than
-DRIFT_LIMIT per cent slower than the fastest of all, that part is measured again, at most AGAIN times; where that did
-not help, the row ``calibration_drift`` tells.
+DRIFT_LIMIT per cent slower than the fastest of all, that part is measured again once the machine is back at its pace,
+within a limit of time; where that did not help, the row ``calibration_drift`` tells.
 """
 
 import gc
@@ -40,8 +40,10 @@ COLD = 6
 """Cold queries a round."""
 STEADY = 0.02
 """Warm-up ends once two medians in a row differ by less than this share."""
-AGAIN, AGAIN_S = 2, 30.0
-"""How often parts that moved are measured again, at most, and how many seconds that may take in all."""
+AGAIN, AGAIN_S = 2.0, 30.0
+"""How many times as long as the rounds, and how many seconds, it may take to measure parts that moved again."""
+LOOK_S = 0.02
+"""Seconds between two looks at whether the machine is back at its pace."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,16 +132,31 @@ def _warm_up(index: Any, setting: _Setting) -> None:
 
 
 def _all_parts(index: Any, settings: list[_Setting], rounds: int) -> dict[tuple[int, int], _Part]:
-    """Return what each setting gave in each round, (number, round) → part; parts that moved are taken again."""
-    order = [(number, r) for r in range(rounds) for number in range(len(settings))]
+    """Return what each setting gave in each round, (number, round) → part; parts that moved are taken again.
+
+    A neighbour on the same core comes and goes for seconds, while a part takes a twentieth of one: measured again at
+    once, most parts would meet the same neighbour.
+    """
+    order, began = [(number, r) for r in range(rounds) for number in range(len(settings))], time.perf_counter()
     parts = {at: _part(index, settings[at[0]]) for at in order}
-    until = time.perf_counter() + AGAIN_S
-    for _ in range(AGAIN):
-        fastest = _fastest(parts)
-        for at in [at for at in order if parts[at].drift(fastest) > DRIFT_LIMIT]:
-            if time.perf_counter() < until:
-                parts[at] = min(parts[at], _part(index, settings[at[0]]), key=lambda part: max(part.around))
+    until = time.perf_counter() + min(AGAIN_S, AGAIN * (time.perf_counter() - began))
+    while moved := [at for at in order if parts[at].drift(_fastest(parts)) > DRIFT_LIMIT]:
+        for at in moved:
+            setting = settings[at[0]]
+            if not _back(setting.threads, _fastest(parts), until):
+                return parts
+            parts[at] = min(parts[at], _part(index, setting), key=lambda part: max(part.around))
     return parts
+
+
+def _back(threads: int, fastest: float, until: float) -> bool:
+    """Wait until the calibration takes no longer than it should; return whether it did before the time was up."""
+    while time.perf_counter() < until:
+        with _pinned(threads):
+            if calibration.seconds() <= fastest * (1 + DRIFT_LIMIT / 100):
+                return True
+        time.sleep(LOOK_S)
+    return False
 
 
 def _fastest(parts: Mapping[Any, _Part]) -> float:
