@@ -96,8 +96,8 @@ machine does: **they are never compared across machines** here, and a chart with
 Bytes and quality do not depend on the machine.
 
 **Did the machine keep its pace?** A fixed piece of arithmetic is timed before and after each part of the measurement.
-Where it took over 10 % longer than at its fastest, that part is measured again; where that does not help, the run's
-page says that its times are in doubt.
+Where it took over 10 % longer than at its fastest, that part is measured again once the machine is back at its pace;
+where that does not help, the run's page says that its times are in doubt.
 
 **At my catalogue size.** A data set of a few thousand items says little about a catalogue of millions. On the
 Trade-offs page, latency and memory can be shown at 1 or 10 million items: the codes of a run are repeated, each copy in

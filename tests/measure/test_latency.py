@@ -106,7 +106,16 @@ def test_a_part_whose_calibration_keeps_moving_is_flagged_with_a_row_and_a_sente
     assert "up to 50 % longer" in sentence and "measured again" in sentence
 
 
-def with_calibrations(monkeypatch, slow_for):
+def test_a_part_is_not_measured_again_before_the_machine_is_back_at_its_pace(quick, monkeypatch):
+    monkeypatch.setattr(latency, "AGAIN", 1e4)
+    monkeypatch.setattr(latency, "LOOK_S", 0)
+    parts = []
+    samples = with_calibrations(monkeypatch, slow_for=2 * latency.ROUNDS + 40, parts=parts)
+    assert {s.drift for s in samples} == {0.0}
+    assert len(parts) == 3 * latency.ROUNDS, "warm and cold parts once, and each cold one, all slow, once more"
+
+
+def with_calibrations(monkeypatch, slow_for, parts=None):
     """Measure while the machine is half as fast again for the first of the cold parts, ``slow_for`` times."""
     left, is_cold = [slow_for], [False]
 
@@ -124,6 +133,8 @@ def with_calibrations(monkeypatch, slow_for):
 
     def part(index, setting):
         is_cold[0] = setting.cold
+        if parts is not None:
+            parts.append(setting.cold)
         return real(index, setting)
 
     monkeypatch.setattr(calibration, "seconds", seconds)
