@@ -140,13 +140,18 @@ def _all_parts(index: Any, settings: list[_Setting], rounds: int) -> dict[tuple[
     order, began = [(number, r) for r in range(rounds) for number in range(len(settings))], time.perf_counter()
     parts = {at: _part(index, settings[at[0]]) for at in order}
     until = time.perf_counter() + min(AGAIN_S, AGAIN * (time.perf_counter() - began))
-    while moved := [at for at in order if parts[at].drift(_fastest(parts)) > DRIFT_LIMIT]:
+    while moved := _moved(parts, fastest := _fastest(parts)):
         for at in moved:
             setting = settings[at[0]]
-            if not _back(setting.threads, _fastest(parts), until):
+            if not _back(setting.threads, fastest, until):
                 return parts
             parts[at] = min(parts[at], _part(index, setting), key=lambda part: max(part.around))
     return parts
+
+
+def _moved(parts: Mapping[tuple[int, int], _Part], fastest: float) -> list[tuple[int, int]]:
+    """Return the parts around which the calibration was too slow, in the order in which they were taken."""
+    return [at for at, part in parts.items() if part.drift(fastest) > DRIFT_LIMIT]
 
 
 def _back(threads: int, fastest: float, until: float) -> bool:
