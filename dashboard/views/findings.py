@@ -1,14 +1,15 @@
 """Findings: what follows from the reference study, each sentence with its figures, and papers' claims beside ours."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
 from dashboard import labels, shipped
 from dashboard.widgets import TRADEOFFS_PAGE, plain, sentence
 from engine.errors import FewbitsError
-from engine.study import claims, coverage, dimensions, table
+from engine.study import claims, coverage, dimensions, findings, table
 from engine.study.figures import Study
-from engine.study.findings import findings
 
 KEPT = (
     "Figures in per cent are shares of float32's recall@20 that are kept, with the same model and seed: the mean over "
@@ -31,14 +32,14 @@ def render() -> None:
         return
     study, runs = shipped.study(), shipped.runs()
     _about(runs)
-    said = findings(study)
+    said = findings.findings(study)
     for number, finding in enumerate(said, 1):
-        words = plain(finding.sentence).replace(" %", "\u00a0%")  # a line does not end between a number and its sign
-        st.markdown(f"{number}. **{plain(finding.title)}.** {words}")
+        st.markdown(f"{number}. **{plain(finding.title)}.** {_whole(finding.sentence)}")
     if not said and (runs["state"] == "done").any():
         st.info("The rows that are here have too few seeds for an interval: nothing follows yet.",
                 icon=":material/info:")  # fmt: skip
     st.caption(KEPT)
+    _figures(said)
     _claims(study)
     _tables(study)
     _dimensions(study)
@@ -52,13 +53,25 @@ def _about(runs: pd.DataFrame) -> None:
         st.info("No run of the study that is here is finished: what failed, and why, is told below.",
                 icon=":material/info:")  # fmt: skip
         return
-    machines = " and ".join(sorted(map(str, done["hardware"].dropna().unique())))
     st.markdown(
         f"What follows from {len(done):,} runs of the reference study on {done['dataset'].nunique()} data sets, "
-        f"measured on {plain(machines)}, last on {labels.when(done['finished'].max())[:10]}. The sentences are made "
-        "from the rows, words and figures."
+        f"measured on {plain(coverage.machines(done))}, last on {labels.when(done['finished'].max())[:10]}. "
+        "The sentences are made from the rows, words and figures."
     )
     st.page_link(TRADEOFFS_PAGE, label="The same points as curves", icon=":material/show_chart:")
+
+
+def _figures(said: Sequence[findings.Finding]) -> None:
+    """Draw the figures of all sentences."""
+    head, rows = findings.figures(said)
+    if lines := [[_whole(cell) for cell in row] for row in rows]:
+        st.table(pd.DataFrame(lines, columns=[plain(name) for name in head]), hide_index=True)
+        st.caption(findings.HOW)
+
+
+def _whole(text: str) -> str:
+    """Return text as it is, whose lines do not end within a figure."""
+    return plain(text).replace(" ± ", "\u00a0±\u00a0").replace(" %", "\u00a0%")
 
 
 def _claims(study: Study) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from engine.study.figures import LIGHTGCN, Figure, Study
 from engine.study.forms import FLOAT
-from engine.study.words import below
+from engine.study.words import Said, below, span
 
 MF, L2Q = ("mf", 64, 0), ("lightgcn", 256, 2)
 NAMES = {LIGHTGCN: "LightGCN, d = 64", MF: "MF, d = 64", L2Q: "LightGCN, d = 256, L = 2"}
@@ -17,6 +17,8 @@ HOW = (
     "A test asks for the mean over seeds. *By the mean*: the interval of what is kept allows the other answer as well; "
     "*one seed*: it has none."
 )
+MISSED = {"kept": "too little", "smaller": "too large", "faster": "too slow"}
+"""What a missed figure ends with → in words."""
 HEAD = ("paper: what it says", "our row", "data set", "kept: coded users", "smaller", "faster", "our test", "holds")
 
 
@@ -117,6 +119,33 @@ def answers(study: Study, claims: Sequence[Claim] = CLAIMS) -> list[Answer]:
                 faster = study.speedup(dataset, claim.form, "own", model=claim.model)
                 found.append(Answer(claim, dataset, kept, smaller, faster))
     return found
+
+
+def sentence(study: Study) -> Said | None:
+    """Return how many data sets bear each headline out, of those with several seeds, and what is kept there; the
+    figures are those of `markdown`.
+    """
+    found = [a for a in answers(study) if a.holds is not None and a.kept.half is not None]
+    if not found:
+        return None
+    told = []
+    for claim in dict.fromkeys(a.claim for a in found):
+        here = [a for a in found if a.claim == claim]
+        kept = span({a.dataset: a.kept for a in here})
+        told.append(f"{claim.name} {sum(map(_holds, here))} of {len(here)} (keeps {kept}{_why(here)})")
+    passed = f"{sum(map(_holds, found))} of {len(found)} tests of papers' headlines, each on one data set, passed"
+    return Said(f"{passed}: {', '.join(told)}.", {})
+
+
+def _holds(answer: Answer) -> bool:
+    return answer.holds is True
+
+
+def _why(found: Sequence[Answer]) -> str:
+    """Return on how many data sets each limit was missed: ``; 2 too large``."""
+    counts = {words: sum(any(m.endswith(end) for m in a.missed) for a in found) for end, words in MISSED.items()}
+    told = ", ".join(f"{n} {words}" for words, n in counts.items() if n)
+    return f"; {told}" if told else ""
 
 
 def markdown(study: Study) -> list[str]:

@@ -38,6 +38,13 @@ def datasets(runs: pd.DataFrame) -> list[str]:
     return in_order(set(runs["dataset"]))
 
 
+def machines(done: pd.DataFrame) -> str:
+    """Return the machines of finished runs; of several, how many runs each made: ``A (2 runs); B (1 run)``."""
+    counted = done["hardware"].dropna().value_counts()
+    several = len(counted) > 1
+    return "; ".join(f"{name}" + f" ({n:,} run{'s' * (n > 1)})" * several for name, n in counted.items())
+
+
 def markdown(runs: pd.DataFrame) -> list[str]:
     """Return the table in Markdown."""
     names = datasets(runs)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from engine.study.figures import LIGHTGCN, QUALITY, Figure, Model, Served, Study
 from engine.study.forms import FLOAT
 from engine.study.plan import DIMS
-from engine.study.words import ahead
+from engine.study.words import Said, ahead, joined
 
 FORMS = {8: "uniform 8 bit", 4: "uniform 4 bit", 2: "uniform 2 bit", 1: "sign 1 bit"}
 """Bits a dimension → form."""
@@ -40,6 +40,38 @@ def best(study: Study, dataset: str, found: Spent) -> list[tuple[int, int]]:
     ordered = sorted(found, key=lambda way: -found[way].mean)
     more = {way: study.difference(dataset, QUALITY, _point(*ordered[0]), _point(*way)) for way in ordered[1:]}
     return ordered[:1] + [way for way, difference in more.items() if not ahead(difference)]
+
+
+def sentence(study: Study) -> Said | None:
+    """Return which way to spend a size gives the most recall on each data set where all ways have several seeds."""
+    told: dict[str, dict[str, str]] = {}
+    figures: dict[str, dict[str, str]] = {}
+    for size in SIZES:
+        size_words = f"{size} bytes an item"
+        for dataset in study.datasets():
+            found = spent(study, dataset, size)
+            if set(found) == set(ways(size)) and all(figure.half is not None for figure in found.values()):
+                leading = best(study, dataset, found)
+                names = " or ".join(f"{dim} × {bits}" for dim, bits in leading)
+                which = "any" if len(leading) == len(found) else names
+                told.setdefault(size_words, {})[dataset] = which
+                figures.setdefault(f"most recall@20 of {size_words}, dimensions × bits", {})[dataset] = (
+                    f"{which}: {found[leading[0]].value()}"
+                )
+    if not told:
+        return None
+    words = [f"{size}, from {_by_way(at)}" for size, at in told.items()]
+    return Said(
+        "Of as many bytes, spent on dimensions × bits, most recall@20 with float32 users comes (“or”, “any”: not told "
+        f"apart by these seeds) with {'; with '.join(words)}.",
+        figures,
+    )
+
+
+def _by_way(at: Mapping[str, str]) -> str:
+    """Return each way with its data sets: ``32 × 4 on a and b, 64 × 2 on c``."""
+    names = {way: [name for name, other in at.items() if other == way] for way in at.values()}
+    return ", ".join(f"{way} on {joined(several)}" for way, several in names.items())
 
 
 def rows(study: Study) -> Iterator[list[str]]:

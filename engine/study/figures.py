@@ -56,7 +56,7 @@ class Figure:
 
     def percent(self, sign: bool = False) -> str:
         """Return it in per cent with one decimal and its interval: ``93.4 ± 0.8 %``; one seed has none."""
-        mean = f"{100 * self.mean:+.1f}" if sign else f"{100 * self.mean:.1f}"
+        mean = f"{100 * self.mean:{'+' if sign else ''}z.1f}"
         mean = mean.replace("-", "−")
         return f"{mean} %" if self.half is None else f"{mean} ± {100 * self.half:.1f} %"
 

@@ -7,9 +7,8 @@ import pandas as pd
 
 from engine.errors import FewbitsError
 from engine.store import reference
-from engine.study import claims, coverage, dimensions, picture, table
+from engine.study import claims, coverage, dimensions, findings, picture, table
 from engine.study.figures import QUALITY, Study
-from engine.study.findings import findings
 from engine.study.forms import FLOAT
 
 BEGIN = "<!-- study: written by `python -m engine study readme` from runs/reference; do not change it by hand -->"
@@ -33,9 +32,8 @@ def section(folder: Path) -> str:
         raise FewbitsError(f"no rows in {folder}: `python -m engine study collect` writes them")
     study, runs = Study(reference.points(folder)), reference.runs(folder)
     parts = [BEGIN, "## The reference study", "", _about(folder, runs), "", HOW, ""]
-    said = findings(study)
-    if said:
-        parts += ["### What follows", "", *(f"{n}. **{f.title}.** {f.sentence}" for n, f in enumerate(said, 1)), ""]
+    if said := findings.findings(study):
+        parts += ["### What follows", "", *findings.markdown(said), ""]
     for dataset in study.datasets():
         alt = f"Share of float32's recall@20 kept on {dataset}, by bytes an item"
         if table.rows(study, dataset):
@@ -78,8 +76,6 @@ def _about(folder: Path, runs: pd.DataFrame) -> str:
     done, rows = runs[runs["state"] == "done"], reference.rows(folder)
     if done.empty:
         return f"None of its {len(runs):,} runs is finished."
-    counted = done["hardware"].dropna().value_counts()
-    machines = "; ".join(f"{name}" + f" ({n:,} runs)" * (len(counted) > 1) for name, n in counted.items())
     commits = sorted(str(name) for name in rows["commit"].dropna().unique())
     first, last = done["finished"].min(), done["finished"].max()
     when = f"{first:%Y-%m-%d}" if f"{first:%F}" == f"{last:%F}" else f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
@@ -87,10 +83,9 @@ def _about(folder: Path, runs: pd.DataFrame) -> str:
     each = f" Each names its commit, one of {len(commits)}, and its versions." if len(commits) > 1 else ""
     return (
         f"`python -m engine study reference` ran {len(done):,} runs on {done['dataset'].nunique()} data sets, measured "
-        f"on {machines}, {when}{made}. Their rows are shipped in `runs/reference`, and the dashboard opens with "
-        f"them.{each} "
-        "[How much of the study that is](#how-much-of-the-study-has-been-run) stands below: a sentence on a data set "
-        "follows from what was run there."
+        f"on {coverage.machines(done)}, {when}{made}. Their rows are shipped in `runs/reference`, and the dashboard "
+        f"opens with them.{each} [How much of the study that is](#how-much-of-the-study-has-been-run) stands below: a "
+        "sentence on a data set follows from what was run there."
     )
 
 
