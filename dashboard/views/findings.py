@@ -10,11 +10,12 @@ from dashboard.widgets import TRADEOFFS_PAGE, plain, sentence
 from engine.errors import FewbitsError
 from engine.study import claims, coverage, dimensions, findings, table
 from engine.study.figures import Study
+from engine.study.words import TERMS
 
 KEPT = (
     "Figures in per cent are shares of float32's recall@20 that are kept, with the same model and seed: the mean over "
-    "seeds ± its 95 % interval; gains are differences of such shares, in percentage points, seed by seed. All items "
-    "are ranked for every user with held-out items; nothing is sampled."
+    f"seeds ± its 95 % interval. {TERMS} *Float32 users* are searched as they are, *coded users* in the items' own "
+    "form. All items are ranked for every user with held-out items; nothing is sampled."
 )
 
 
@@ -79,11 +80,7 @@ def _claims(study: Study) -> None:
     if not found:
         return
     st.subheader("What the papers say, and what we measured", anchor=False)
-    st.caption(
-        "Each paper measured with splits, code and a protocol of its own. Ours, the same for all: every item is ranked "
-        "for every user, nothing is chosen on test items, and bytes are those that are stored. The test of a claim is "
-        "ours as well."
-    )
+    st.caption(claims.PROTOCOL)
     st.dataframe(
         pd.DataFrame({
             "Paper": [a.claim.paper for a in found], "It says": [a.claim.says for a in found],

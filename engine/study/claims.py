@@ -1,7 +1,6 @@
 """What the papers say in their headlines, and the rows of ours that answer it.
 
-A claim has a test in figures, written beside the answer; what the test says on each data set is the answer. Papers
-measured on other splits, with other protocols and code: ours is in README under Principles.
+A claim has a test in figures, written beside the answer; what the test says on each data set is the answer.
 """
 
 from collections.abc import Sequence
@@ -13,6 +12,11 @@ from engine.study.words import Said, below, span
 
 MF, L2Q = ("mf", 64, 0), ("lightgcn", 256, 2)
 NAMES = {LIGHTGCN: "LightGCN, d = 64", MF: "MF, d = 64", L2Q: "LightGCN, d = 256, L = 2"}
+PROTOCOL = (
+    "Each paper measured with splits, code and a protocol of its own. Ours, the same for all: every item is ranked for "
+    "every user, nothing is chosen on test items, and bytes are those that are stored. The test of a claim is ours as "
+    "well."
+)
 HOW = (
     "A test asks for the mean over seeds. *By the mean*: the interval of what is kept allows the other answer as well; "
     "*one seed*: it has none."
@@ -51,8 +55,14 @@ class Claim:
 CLAIMS = (
     Claim("HQ-GNN", "https://arxiv.org/abs/2309.01032", "HQ-GNN at 2 bits",
           "a good balance of latency and quality at low bits: 2 bits", "hqgnn 2 bit", LIGHTGCN, 0.95, faster=2.0),
+    Claim("HQ-GNN", "https://arxiv.org/abs/2309.01032", "HQ-GNN at 2 bits tuned as published",
+          "a good balance of latency and quality at low bits: 2 bits, tuned as published",
+          "hqgnn 2 bit, distill=0.0 loss=bpr tune=graph", LIGHTGCN, 0.95, faster=2.0),
     Claim("HQ-GNN", "https://arxiv.org/abs/2309.01032", "HQ-GNN at 1 bit",
           "a good balance of latency and quality at low bits: 1 bit", "hqgnn 1 bit", LIGHTGCN, 0.95, faster=2.0),
+    Claim("HQ-GNN", "https://arxiv.org/abs/2309.01032", "HQ-GNN at 1 bit tuned as published",
+          "a good balance of latency and quality at low bits: 1 bit, tuned as published",
+          "hqgnn 1 bit, distill=0.0 loss=bpr tune=graph", LIGHTGCN, 0.95, faster=2.0),
     Claim("L²Q-GCN-anl", "https://arxiv.org/abs/2112.01944", "L²Q-GCN-anl",
           "about 9× smaller with 90 to 99 % kept", "l2qgcn 1 bit", L2Q, 0.9, smaller=9.0),
     Claim("HashGNN", "https://arxiv.org/abs/2003.01917", "HashGNN", "comparable, and several times faster",
@@ -131,14 +141,9 @@ def sentence(study: Study) -> Said | None:
     told = []
     for claim in dict.fromkeys(a.claim for a in found):
         here = [a for a in found if a.claim == claim]
-        kept = span({a.dataset: a.kept for a in here})
-        told.append(f"{claim.name} {sum(map(_holds, here))} of {len(here)} (keeps {kept}{_why(here)})")
-    passed = f"{sum(map(_holds, found))} of {len(found)} tests of papers' headlines, each on one data set, passed"
-    return Said(f"{passed}: {', '.join(told)}.", {})
-
-
-def _holds(answer: Answer) -> bool:
-    return answer.holds is True
+        kept, holds = span({a.dataset: a.kept for a in here}), sum(a.holds is True for a in here)
+        told.append(f"{claim.name} {holds} of {len(here)} (keeps {kept}{_why(here)})")
+    return Said(f"Papers' headlines, as tests with limits of ours, hold on so many data sets: {', '.join(told)}.", {})
 
 
 def _why(found: Sequence[Answer]) -> str:

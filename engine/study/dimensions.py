@@ -16,6 +16,7 @@ FORMS = {8: "uniform 8 bit", 4: "uniform 4 bit", 2: "uniform 2 bit", 1: "sign 1 
 ALL_DIMS = tuple(sorted({*DIMS, LIGHTGCN[1]}))
 SIZES = {34: 256, 18: 128, 10: 64}
 """Bytes an item, scale included → bits of its codes."""
+ALIKE = "any way"
 Spent = Mapping[tuple[int, int], Figure]
 """(Dimensions, bits) → recall@20."""
 
@@ -44,34 +45,59 @@ def best(study: Study, dataset: str, found: Spent) -> list[tuple[int, int]]:
 
 def sentence(study: Study) -> Said | None:
     """Return which way to spend a size gives the most recall on each data set where all ways have several seeds."""
-    told: dict[str, dict[str, str]] = {}
-    figures: dict[str, dict[str, str]] = {}
+    told, figures = [], {}
     for size in SIZES:
-        size_words = f"{size} bytes an item"
-        for dataset in study.datasets():
-            found = spent(study, dataset, size)
-            if set(found) == set(ways(size)) and all(figure.half is not None for figure in found.values()):
-                leading = best(study, dataset, found)
-                names = " or ".join(f"{dim} × {bits}" for dim, bits in leading)
-                which = "any" if len(leading) == len(found) else names
-                told.setdefault(size_words, {})[dataset] = which
-                figures.setdefault(f"most recall@20 of {size_words}, dimensions × bits", {})[dataset] = (
-                    f"{which}: {found[leading[0]].value()}"
-                )
+        leading = _leading(study, size)
+        if leading:
+            told.append(f"at {size} bytes from {_by_way({name: words for name, (words, _) in leading.items()})}")
+            figures[f"most recall@20 of {size} bytes an item"] = {
+                name: f"{words}{f' ({_way(*way)})' * (words == ALIKE)}: {spent(study, name, size)[way].value()}"
+                for name, (words, way) in leading.items()
+            }
     if not told:
         return None
-    words = [f"{size}, from {_by_way(at)}" for size, at in told.items()]
+    exact = {name: study.value(name, FLOAT.text, "float32", QUALITY) for name in study.datasets()}
+    figures[f"float32's recall@20, {LIGHTGCN[1]} dimensions"] = {n: f.value() for n, f in exact.items() if f}
     return Said(
-        "Of as many bytes, spent on dimensions × bits, most recall@20 with float32 users comes (“or”, “any”: not told "
-        f"apart by these seeds) with {'; with '.join(words)}.",
+        "Of as many bytes an item, most recall@20 with float32 users comes (64d·4b: 64 dimensions of 4 bits; “or”: "
+        f"not told apart by these seeds) {'; '.join(told)}{_over_float(study)}.",
         figures,
     )
 
 
+def _leading(study: Study, size: int) -> dict[str, tuple[str, tuple[int, int]]]:
+    """Return each data set's best ways to spend a size in words, and the one with the highest mean."""
+    found = {}
+    for dataset in study.datasets():
+        there = spent(study, dataset, size)
+        if set(there) == set(ways(size)) and all(figure.half is not None for figure in there.values()):
+            first, *others = best(study, dataset, there)
+            words = " or ".join(_way(*way) for way in (first, *others))
+            found[dataset] = (ALIKE if 1 + len(others) == len(there) else words, first)
+    return found
+
+
 def _by_way(at: Mapping[str, str]) -> str:
-    """Return each way with its data sets: ``32 × 4 on a and b, 64 × 2 on c``."""
+    """Return each way with its data sets: ``32d·4b on a and b, 64d·2b on c``."""
     names = {way: [name for name, other in at.items() if other == way] for way in at.values()}
     return ", ".join(f"{way} on {joined(several)}" for way, several in names.items())
+
+
+def _over_float(study: Study) -> str:
+    """Return where the largest size, spent on more dimensions, clearly beats float32 of the usual model."""
+    size, exact = max(SIZES), ((FLOAT.text, "float32"), LIGHTGCN)
+    words = []
+    for dataset, (_, way) in _leading(study, size).items():
+        if way[0] > LIGHTGCN[1] and ahead(study.difference(dataset, QUALITY, _point(*way), exact)):
+            own, other = spent(study, dataset, size)[way], study.value(dataset, FLOAT.text, "float32", QUALITY)
+            if other:
+                words.append(f"on {dataset} ({own.value()} for {other.value()})")
+    usual = f"float32 of {LIGHTGCN[1]} dimensions, {4 * LIGHTGCN[1]} bytes"
+    return f"; {size} bytes beat {usual}, clearly {joined(words)}" if words else ""
+
+
+def _way(dim: int, bits: int) -> str:
+    return f"{dim}d·{bits}b"
 
 
 def rows(study: Study) -> Iterator[list[str]]:

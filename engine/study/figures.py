@@ -54,11 +54,17 @@ class Figure:
         """Return it with four decimals and its interval: ``0.1859 ± 0.0010``; one seed has none."""
         return f"{self.mean:.4f}" + ("" if self.half is None else f" ± {self.half:.4f}")
 
-    def percent(self, sign: bool = False) -> str:
-        """Return it in per cent with one decimal and its interval: ``93.4 ± 0.8 %``; one seed has none."""
-        mean = f"{100 * self.mean:{'+' if sign else ''}z.1f}"
-        mean = mean.replace("-", "−")
-        return f"{mean} %" if self.half is None else f"{mean} ± {100 * self.half:.1f} %"
+    def percent(self) -> str:
+        """Return a share in per cent with one decimal and its interval: ``93.4 ± 0.8 %``; one seed has none."""
+        return f"{self._hundredths('')} %"
+
+    def points(self) -> str:
+        """Return a difference of shares in percentage points, without a unit: ``−1.3 ± 1.1``; one seed has none."""
+        return self._hundredths("+z")
+
+    def _hundredths(self, sign: str) -> str:
+        mean = f"{100 * self.mean:{sign}.1f}".replace("-", "−")
+        return mean if self.half is None else f"{mean} ± {100 * self.half:.1f}"
 
 
 class Study:

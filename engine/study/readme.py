@@ -10,6 +10,7 @@ from engine.store import reference
 from engine.study import claims, coverage, dimensions, findings, picture, table
 from engine.study.figures import QUALITY, Study
 from engine.study.forms import FLOAT
+from engine.study.words import TERMS
 
 BEGIN = "<!-- study: written by `python -m engine study readme` from runs/reference; do not change it by hand -->"
 END = "<!-- /study -->"
@@ -17,12 +18,13 @@ BEFORE = "\n## Principles\n"
 """Where the section goes at first."""
 HOW = (
     "Share of float32's recall@20 that is kept, with the same model and seed: the mean over seeds and the 95 % "
-    "interval of that mean (Student's t; one seed has none). Gains are differences of such shares, in percentage "
-    "points, seed by seed. Sizes hold scales and codebooks, which weigh more in small catalogues. p50 is the median "
-    "over seeds of the median of single searches on one thread; *times float32* and *times faiss* say how much faster "
-    "that is than our float32 index and than faiss's index of that format (the median over seeds of each seed's own "
-    "ratio), for float32 users / for coded users. *64 × 8* is 64 subspaces of 8 bits each, *16 × 8/4* fewer bits for "
-    "rare items. A dash: there is none, or it is not measured."
+    f"interval of that mean (Student's t; one seed has none). {TERMS} *Float32 users* are searched as they are, *coded "
+    "users* in the items' own form. Sizes hold scales and codebooks, which weigh more in small catalogues. p50 is the "
+    "median over seeds of the median of single searches on one thread; *times float32* and *times faiss* say how many "
+    "times as fast that is as our float32 index and as faiss's index of that format (the median over seeds of each "
+    "seed's own ratio), for float32 users / for coded users; of signs that is faiss's RaBitQ / its binary index. "
+    "*64 × 8* is 64 subspaces of 8 bits each, *16 × 8/4* fewer bits for rare items. A dash: there is none, or it is "
+    "not measured."
 )
 
 
@@ -42,7 +44,7 @@ def section(folder: Path) -> str:
     if spent := dimensions.markdown(study):
         parts += ["### Fewer dimensions or fewer bits", "", "Recall@20 with float32 users.", "", *spent, ""]
     if answered := claims.markdown(study):
-        parts += ["### What the papers say", "", claims.HOW, "", *answered, ""]
+        parts += ["### What the papers say", "", f"{claims.PROTOCOL} {claims.HOW}", "", *answered, ""]
     parts += ["### How much of the study has been run", "", coverage.HOW, "", *coverage.markdown(runs), ""]
     parts += _failures(runs)
     return "\n".join([*parts, END])

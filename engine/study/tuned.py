@@ -1,12 +1,14 @@
 """What tuning a model for its codes is worth, and tuning it with HQ-GNN's gradient: two of the study's sentences."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from engine.study.figures import Figure, Study
-from engine.study.words import Figures, Said, cells, joined, span, verdict
+from engine.study.words import Figures, Said, gained, places, points, verdict
 
 SAME = 0.0005
 """A share of recall that nobody would see."""
+ROUNDED = {1: "sign 1 bit", 2: "uniform 2 bit", 4: "uniform 4 bit"}
+"""Bits → what tuning is compared with."""
 TUNINGS = (
     ("with our tuning", "hqgnn {} bit", "hqgnn {} bit, estimator=ste"),
     ("tuned as published", *(f"hqgnn {{}} bit, distill=0.0 {e}loss=bpr tune=graph" for e in ("", "estimator=ste "))),
@@ -15,52 +17,63 @@ TUNINGS = (
 
 
 def worth(study: Study) -> Said | None:
-    """Return whether tuning at 2 bits beats rounding: for coded users, for float32 ones, and tuned for the latter."""
-    rounded, coded, exact = "uniform 2 bit", "hqgnn 2 bit", "hqgnn 2 bit, users=float32"
-    own, other = (study.gains((coded, users), (rounded, users)) for users in ("own", "float32"))
-    if not own or not other:
-        return None
-    tuned = study.gains((exact, "float32"), (rounded, "float32"))
-    third = f"; tuned for those, it {_pays(tuned)} ({span(tuned, sign=True)})" if tuned else ""
-    told = {"users coded alike": own, "float32 users": other, "tuned for float32 users": tuned}
-    return Said(
-        f"At 2 bits, tuning the model for its codes {_pays(own)} with users coded alike (recall kept over rounding: "
-        f"{span(own, sign=True)}), and {_pays(other)} with float32 users, for whom it was not tuned "
-        f"({span(other, sign=True)}){third}.",
-        {f"tuning over rounding, 2 bits, {who}": cells(gains, sign=True) for who, gains in told.items() if gains},
+    """Return whether tuning beats rounding: for coded users, for float32 ones, and tuned for the latter."""
+    coded = {f"at {_bits(b)}": study.gains((f"hqgnn {b} bit", "own"), (ROUNDED[b], "own")) for b in ROUNDED}
+    exact, meant = (
+        {f"at {_bits(b)}": study.gains((form.format(b), "float32"), (ROUNDED[b], "float32")) for b in (1, 2)}
+        for form in ("hqgnn {} bit", "hqgnn {} bit, users=float32")
     )
-
-
-def _pays(gains: Figures) -> str:
-    return verdict(gains, "pays", "costs", "is not seen to pay or to cost")
-
-
-def gste(study: Study) -> Said | None:
-    """Return whether HQ-GNN's gradient beats the plain one, tuned our way and as published."""
-    found = {way: by_bits for way, *forms in TUNINGS if (by_bits := _over_ste(study, *forms))}
-    if not found:
+    if not any(coded.values()):
         return None
-    told = [f"{way}, {_beside_ste(by_bits)}" for way, by_bits in found.items()]
+    everywhere = study.datasets()
+    told = [f"{at} it {verdict(g, everywhere, 'pays', 'costs')} ({points(g)})" for at, g in coded.items() if g]
+    words = f"Tuning a model for its codes (`hqgnn`) instead of rounding it, coded users: {', '.join(told)}"
+    for who, by_bits in (("float32 users, for whom it was not tuned", exact), ("tuned for those", meant)):
+        spans = ", ".join(f"{at} {points(gains)}" for at, gains in by_bits.items() if gains)
+        words += f"; {who}: {spans}" if spans else ""
+    groups = {"coded users": coded, "float32 users": exact, "tuned for float32 users": meant}
     return Said(
-        f"HQ-GNN's GSTE beside plain STE, users coded alike: {'; '.join(told)}.",
+        f"{words}.",
         {
-            f"GSTE over STE, {bits}, {way}": cells(gains, sign=True)
-            for way, by_bits in found.items()
-            for bits, gains in by_bits.items()
+            f"tuning over rounding {at}, {who}, points": gained(gains)
+            for who, by_bits in groups.items()
+            for at, gains in by_bits.items()
+            if gains
         },
     )
 
 
-def _over_ste(study: Study, gste: str, ste: str) -> dict[str, dict[str, Figure]]:
-    """Return at each width what more is kept on each data set."""
-    found = {bits: study.gains((gste.format(bits), "own"), (ste.format(bits), "own")) for bits in (2, 1)}
-    return {f"{bits} bit{'s' * (bits > 1)}": gains for bits, gains in found.items() if gains}
+def gste(study: Study) -> Said | None:
+    """Return whether HQ-GNN's gradient beats the plain one, tuned our way and as published."""
+    told, figures, everywhere = [], {}, study.datasets()
+    for way, with_gste, with_ste in TUNINGS:
+        gains = {bits: _gains(study, with_gste, with_ste, bits) for bits in (2, 1)}
+        told += [f"{way} {words}" for words in [_beside_ste(gains, everywhere)] if words]
+        figures.update({f"GSTE over STE at {_bits(b)}, {way}, points": gained(g) for b, g in gains.items() if g})
+    return Said(f"HQ-GNN's GSTE instead of plain STE, coded users: {'; '.join(told)}.", figures) if told else None
 
 
-def _beside_ste(by_bits: Mapping[str, Figures]) -> str:
-    gains = {f"{name} at {bits}": figure for bits, there in by_bits.items() for name, figure in there.items()}
-    if all(f.low > -SAME and f.high < SAME for f in gains.values()):
-        names = dict.fromkeys(name for there in by_bits.values() for name in there)
-        return f"they differ by less than {100 * SAME:.2f} % of recall kept ({joined(list(names))})"
-    which = verdict(gains, "is better", "is worse", "is not seen to be better or worse")
-    return f"it {which} (recall kept: {span(gains, sign=True)})"
+def _gains(study: Study, a: str, b: str, bits: int) -> dict[str, Figure]:
+    first, second = ((form.format(bits), "own") for form in (a, b))
+    return study.gains(first, second)
+
+
+def _beside_ste(by_bits: Mapping[int, Figures], everywhere: Sequence[str]) -> str:
+    """Return whether GSTE is better at each width; where nobody could see a difference at any, that."""
+    found = {bits: gains for bits, gains in by_bits.items() if gains}
+    seen = [f for gains in found.values() for f in gains.values()]
+    if seen and all(f.low > -SAME and f.high < SAME for f in seen):
+        names = list(dict.fromkeys(name for gains in found.values() for name in gains))
+        return (
+            f"there is no difference of {100 * SAME:.2f} points on {places(names, everywhere)}, where validation keeps "
+            "the start of both or their first steps"
+        )
+    told = (
+        f"at {_bits(bits)} it {verdict(gains, everywhere, 'does better', 'does worse')} ({points(gains)})"
+        for bits, gains in found.items()
+    )
+    return ", ".join(told)
+
+
+def _bits(bits: int) -> str:
+    return f"{bits} bit{'s' * (bits > 1)}"

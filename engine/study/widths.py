@@ -1,50 +1,65 @@
 """Which width, and for which users: sentences on bits and bytes an item, on float32 users, and on an item's scale."""
 
+from collections.abc import Mapping
+
 from engine.study.figures import Figure, Study, sure
 from engine.study.forms import FLOAT
 from engine.study.table import LINES
-from engine.study.words import Figures, Said, ahead, cells, joined, span, verdict
+from engine.study.words import Said, ahead, ends, gained, joined, places, points, shares, span, verdict
 
 SAFE, NEAR = 0.99, 0.98
 SMALL = 16
 """Bytes an item, scales and codebooks included: a sixteenth of 64 dimensions of float32, a bit a dimension and more."""
 WIDTHS = {bits: f"uniform {bits} bit" for bits in (8, 4, 2)}
+USERS = {"float32": "float32 users", "own": "coded users"}
 
 
 def safe(study: Study) -> Said | None:
-    """Return the least width that keeps 99 % for certain on every data set, and what the next one keeps."""
-    found = {bits: _kept(study, form) for bits, form in WIDTHS.items()}
-    several = {bits: sure(figures) for bits, figures in found.items()}
-    if not all(several.values()):
+    """Return the least width that keeps 99 % for certain on every data set, for float32 users and for coded ones."""
+    kept = {users: {bits: _kept(study, form, users) for bits, form in WIDTHS.items()} for users in USERS}
+    if not all(sure(figures) for found in kept.values() for figures in found.values()):
         return None
-    everywhere = [bits for bits, figures in found.items() if len(figures) == len(study.datasets())]
-    certain = [bits for bits in everywhere if all(f.low >= SAFE for f in several[bits].values())]
-    figures = {f"{bits} bits keep, users coded alike": cells(there) for bits, there in found.items()}
-    if not certain:
-        return Said(
-            f"No width is seen to keep {100 * SAFE:.0f} % on every data set: 8 bits keep {span(several[8])}.", figures
-        )
-    least, rest = min(certain), [bits for bits in found if bits < min(certain)]
-    after = f"; {rest[0]} bits keep {span(several[rest[0]])}{_bytes(study, rest[0])}" if rest else ""
-    single = {dataset: f for dataset, f in found[least].items() if f.half is None}
+    told = [f"{_least(study, kept[users])} with {words}" for users, words in USERS.items()]
+    exact = study.size(study.datasets()[0], FLOAT.text)
     return Said(
-        f"{least} bits, rounded after training, keep {100 * SAFE:.0f} % or more for certain on every data set"
-        f"{' with several seeds' * bool(single)}, users coded alike ({span(several[least])}"
-        f"{f'; one seed: {span(single)}' if single else ''}){_bytes(study, least)}{after}.",
-        figures,
+        f"Rounded after training (`uniform`), the least width that clearly keeps {100 * SAFE:.0f} % or more on every "
+        f"data set is {' and '.join(told)}{f'; float32 takes {exact:.0f} bytes' if exact else ''}.",
+        {
+            f"`uniform` {bits} bits keep, {words}": shares(kept[users][bits])
+            for bits in WIDTHS
+            for users, words in USERS.items()
+        },
     )
 
 
-def _kept(study: Study, form: str) -> dict[str, Figure]:
-    kept = {dataset: study.kept(dataset, form, "own") for dataset in study.datasets()}
+def _least(study: Study, found: Mapping[int, Mapping[str, Figure]]) -> str:
+    """Return the least width that is safe, what it keeps, and where the next one misses that: found is by bits."""
+    missed = {bits: _missing(study, figures) for bits, figures in found.items()}
+    certain = [bits for bits, names in missed.items() if not names]
+    if not certain:
+        widest = max(found)
+        return f"none (at {widest} bits: {span(sure(found[widest]))})"
+    least, single = min(certain), [name for name, f in found[min(certain)].items() if f.half is None]
+    told = [span(sure(found[least]))]
+    told += [f"one seed on {joined(single)}"] if single else []
+    told += [f"{size:.0f} bytes an item"] if (size := study.size(study.datasets()[0], WIDTHS[least])) else []
+    lower = [bits for bits in found if bits < least]
+    told += [f"{lower[0]} bits miss it on {places(missed[lower[0]], study.datasets())}"] if lower else []
+    return f"{least} bits ({'; '.join(told)})"
+
+
+def _missing(study: Study, found: Mapping[str, Figure]) -> list[str]:
+    """Return the data sets where a width was not measured or is not clearly safe; one seed does not decide."""
+    return [
+        name
+        for name in study.datasets()
+        if name not in found or (found[name].half is not None and found[name].low < SAFE)
+    ]
+
+
+def _kept(study: Study, form: str, users: str) -> dict[str, Figure]:
+    kept = {dataset: study.kept(dataset, form, users) for dataset in study.datasets()}
     return {dataset: figure for dataset, figure in kept.items() if figure is not None}
-
-
-def _bytes(study: Study, bits: int) -> str:
-    """Return what a width takes of float32's bytes, where it is the same on every data set: it has no codebooks."""
-    pairs = [[study.size(d, form) for form in (WIDTHS[bits], FLOAT.text)] for d in study.datasets()]
-    sizes = {(f"{own:.0f}", f"{exact:.0f}") for own, exact in pairs if own and exact}
-    return ", in {} bytes an item of {}".format(*sizes.pop()) if len(sizes) == 1 else ""
 
 
 def smallest(study: Study) -> Said | None:
@@ -60,17 +75,17 @@ def smallest(study: Study) -> Said | None:
             form = max(there, key=lambda name: there[name].mean)
             gains = [study.gain(dataset, (form, "float32"), (f, "float32")) for f in there if f != form]
             tied = sum(not ahead(gain) for gain in gains)
-            best[dataset] = (_label(form), there[form])
-            about[dataset] = f"{_label(form)}: {there[form].percent()}, {study.size(dataset, form):.0f} bytes"
-            about[dataset] += f", {tied} other{'s' * (tied > 1)} not told from it" if tied else ""
+            others = f"; {tied} other{'s' * (tied > 1)} not told from it" if tied else ""
+            kept, size = there[form].percent(), f"{study.size(dataset, form):.0f} bytes"
+            best[dataset] = (f"{_label(form)} on {dataset} ({kept}, {size}{others})", there[form])
+            about[dataset] = f"{_label(form)}: {kept}, of {len(there)} forms"
     if not best:
         return None
     near, limit = [dataset for dataset, (_, figure) in best.items() if figure.low >= NEAR], f"{100 * NEAR:.0f} %"
-    where = f"for certain over {limit} on {joined(near)}" if near else f"nowhere {limit} for certain"
-    told = [f"{label} on {dataset} ({figure.percent()})" for dataset, (label, figure) in best.items()]
+    where = f"clearly over {limit} on {joined(near)}" if near else f"nowhere clearly {limit}"
     return Said(
-        f"Of at most {SMALL} bytes an item, scales and codebooks included, which is a bit for each of 64 dimensions "
-        f"and little more, most is kept with float32 users by {joined(told)}: {where}.",
+        f"Of at most {SMALL} bytes an item, scales and codebooks included, and 64 dimensions, most is kept with "
+        f"float32 users by {joined([words for words, _ in best.values()])}: {where}.",
         {f"most kept of at most {SMALL} bytes an item, float32 users": about},
     )
 
@@ -83,36 +98,49 @@ def _label(form: str) -> str:
 
 
 def symmetric(study: Study) -> Said | None:
-    """Return what float32 users are worth, for signs and at 4 bits, and what they cost a search."""
-    forms = {"signs": "sign 1 bit", "4 bits": WIDTHS[4]}
-    gains = {name: study.gains((form, "float32"), (form, "own")) for name, form in forms.items()}
-    one, four = gains.values()
-    if not four or not one:
+    """Return what float32 users are worth at several widths, and what they cost a search."""
+    told, figures, everywhere = [], {}, study.datasets()
+    for name, form in {"with signs": "sign 1 bit", "at 2 bits": WIDTHS[2], "at 4 bits": WIDTHS[4]}.items():
+        if gains := study.gains((form, "float32"), (form, "own")):
+            takes = _takes(study, form)
+            which = verdict(gains, everywhere, "keeps more", "keeps less")
+            told.append(f"{name} it {which} ({points(gains)}{_price(takes)})")
+            figures[f"float32 users over coded ones {name}, points"] = gained(gains)
+            figures[f"time of a search with float32 users over coded ones {name}"] = {
+                dataset: f"{ratio:.1f}×" for dataset, ratio in takes.items()
+            }
+    if not told:
         return None
-    first, second = (verdict(found, "pays", "costs", "is not seen to pay or to cost") for found in (one, four))
     return Said(
-        f"Keeping users at float32, which takes no catalogue memory, {first} for signs (recall kept: "
-        f"{span(one, sign=True)}) and {second} at 4 bits ({span(four, sign=True)}){_price(study)}.",
-        {f"float32 users over coded ones, {name}": cells(found, sign=True) for name, found in gains.items()},
+        f"Searching for float32 users instead of coded ones takes no catalogue memory: {', '.join(told)}.", figures
     )
 
 
-def _price(study: Study) -> str:
-    """Return what float32 users cost a search of signs."""
-    times = [[study.p50(d, "sign 1 bit", users) for users in ("float32", "own")] for d in study.datasets()]
-    ratios = [exact / own for exact, own in times if exact and own]
-    if not ratios:
+def _takes(study: Study, form: str) -> dict[str, float]:
+    """Return how many times as long a search takes with float32 users as with coded ones."""
+    times = {d: [study.p50(d, form, users) for users in USERS] for d in study.datasets()}
+    return {dataset: exact / own for dataset, (exact, own) in times.items() if exact and own}
+
+
+def _price(takes: Mapping[str, float]) -> str:
+    if not takes:
         return ""
-    ends = " to ".join(dict.fromkeys(f"{ratio:.1f}" for ratio in (min(ratios), max(ratios))))
-    return f"; a search of signs then takes {ends} times as long"
+    least_most = " to ".join(dict.fromkeys(f"{takes[name]:.1f}" for name in ends(takes)))
+    return f"; a search takes {least_most} times as long"
 
 
 def scale(study: Study) -> Said | None:
-    """Return what an item's scale is worth with signs."""
-    gains: Figures = study.gains(("sign 1 bit", "float32"), ("sign 1 bit, scale=none", "float32"))
-    if not gains:
+    """Return what an item's scale is worth with signs that are rounded, and with those that were learnt without it."""
+    pairs = {"sign": ("sign 1 bit", "sign 1 bit, scale=none"), "hashgnn": ("hashgnn 1 bit, scale=row", "hashgnn 1 bit")}
+    gains = {
+        name: study.gains((with_scale, "float32"), (without, "float32"))
+        for name, (with_scale, without) in pairs.items()
+    }
+    if not gains["sign"]:
         return None
+    learnt = f"; `hashgnn`, learnt without one, {points(gains['hashgnn'])}" if gains["hashgnn"] else ""
     return Said(
-        f"Two bytes of scale an item give signs {span(gains, sign=True)} of recall kept, with float32 users.",
-        {"a scale an item over none, signs, float32 users": cells(gains, sign=True)},
+        f"With a scale of two bytes an item signs rounded after training (`sign`) keep {points(gains['sign'])} more "
+        f"with float32 users{learnt}.",
+        {f"a scale an item over none, `{name}`, float32 users, points": gained(g) for name, g in gains.items() if g},
     )

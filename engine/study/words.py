@@ -1,12 +1,16 @@
 """Words for figures: sentences with what they are about, and which of two answers intervals bear out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.study.figures import Figure
 
 Figures = Mapping[str, Figure]
 """Data set, or whatever else a figure is of → figure."""
+TERMS = (
+    "*Clearly*: the 95 % interval lies wholly on that side (comparisons are not corrected for their number); else it "
+    "is *undecided*. *Points* are differences of shares kept, seed by seed, over the seeds that both have."
+)
 
 
 @dataclass(frozen=True)
@@ -17,16 +21,24 @@ class Said:
     figures: Mapping[str, Mapping[str, str]]
 
 
-def verdict(figures: Figures, more: str, less: str, neither: str) -> str:
-    """Return what the intervals bear out: all above 0, none apart from 0, or which lie above and which below."""
-    above = [name for name, f in figures.items() if f.low > 0]
-    below = [name for name, f in figures.items() if f.high < 0]
-    if len(above) == len(figures):
-        return more
-    if len(below) == len(figures):
-        return less
-    told = [f"{words} for certain on {joined(names)} alone" for words, names in ((more, above), (less, below)) if names]
-    return joined(told) or neither
+def verdict(figures: Figures, everywhere: Collection[str], more: str, less: str) -> str:
+    """Return what the intervals bear out: ``clearly pays on a, clearly costs on b, is undecided on c``.
+
+    Parameters
+    ----------
+    everywhere : all data sets of the study: ``on every data set`` is said of these alone
+    """
+    ways = {
+        f"clearly {more}": [name for name, f in figures.items() if f.low > 0],
+        f"clearly {less}": [name for name, f in figures.items() if f.high < 0],
+        "is undecided": [name for name, f in figures.items() if f.low <= 0 <= f.high],
+    }
+    return ", ".join(f"{words} on {places(names, everywhere)}" for words, names in ways.items() if names)
+
+
+def places(names: Sequence[str], everywhere: Collection[str]) -> str:
+    """Return the names, or that they are all."""
+    return "every data set" if len(names) > 1 and set(names) == set(everywhere) else joined(names)
 
 
 def ahead(figure: Figure | None) -> bool:
@@ -34,15 +46,31 @@ def ahead(figure: Figure | None) -> bool:
     return figure is not None and figure.half is not None and figure.low > 0
 
 
-def span(figures: Figures, sign: bool = False) -> str:
+def span(figures: Figures) -> str:
     """Return the least and the most in per cent and where: ``74.0 ± 1.0 % on a to 88.5 ± 3.1 % on b``."""
-    ordered = sorted(figures, key=lambda name: figures[name].mean)
-    return " to ".join(f"{figures[name].percent(sign)} on {name}" for name in dict.fromkeys((ordered[0], ordered[-1])))
+    return " to ".join(f"{figures[name].percent()} on {name}" for name in ends({n: f.mean for n, f in figures.items()}))
 
 
-def cells(figures: Figures, sign: bool = False) -> dict[str, str]:
+def points(figures: Figures) -> str:
+    """Return the least and the most of gains and where: ``+7.2 ± 1.1 points on a to +17.0 ± 0.8 on b``."""
+    first, *last = (f"{figures[name].points()}|{name}" for name in ends({n: f.mean for n, f in figures.items()}))
+    return " to ".join([first.replace("|", " points on "), *(words.replace("|", " on ") for words in last)])
+
+
+def ends(values: Mapping[str, float]) -> list[str]:
+    """Return the names of the least and of the most; one name where there is one."""
+    ordered = sorted(values, key=lambda name: values[name])
+    return list(dict.fromkeys((ordered[0], ordered[-1])))
+
+
+def shares(figures: Figures) -> dict[str, str]:
     """Return each figure in per cent."""
-    return {name: f.percent(sign) for name, f in figures.items()}
+    return {name: f.percent() for name, f in figures.items()}
+
+
+def gained(figures: Figures) -> dict[str, str]:
+    """Return each gain in points."""
+    return {name: f.points() for name, f in figures.items()}
 
 
 def joined(words: Sequence[str]) -> str:

@@ -113,13 +113,14 @@ def test_rows_that_cannot_be_read_leave_ones_own_results(show, runs, tmp_path, m
 def test_findings_are_told_with_their_figures_claims_and_failures(show, root, reference):
     app = show("findings")
     assert not app.exception and not app.error
-    assert "1. **Which width is safe.** 4 bits, rounded after training" in texts(app)
+    assert "1. **Which width is safe.** Rounded after training (`uniform`), the least width" in texts(app)
     claims = app.dataframe[0].value
     assert set(claims["Paper"]) == {"HQ-GNN", "L²Q-GCN-anl"} and set(claims["Holds"]) == {
         "yes",
         "yes, by the mean",
         "no",
     }
+    assert list(app.table[0].value.columns) == ["no.", "figure", "gowalla", "demo"], "all figures of the sentences"
     assert len(app.dataframe) == 1 + 2, "a table for each data set"
     assert "`sign 1 bit, scale=none`, 6 runs: Out of memory" in texts(app)
     coverage = app.table[-1].value

@@ -21,7 +21,7 @@ def test_a_mean_over_three_seeds_has_student_s_interval():
 
 def test_one_seed_has_no_interval():
     assert figure([0.9]).percent() == "90.0 %"
-    assert figure([-0.0002]).percent(sign=True) == "+0.0 %", "what rounds to nothing has no sign of a loss"
+    assert figure([-0.0002]).points() == "+0.0", "what rounds to nothing has no sign of a loss"
     assert figure([]) is None
 
 
