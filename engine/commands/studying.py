@@ -1,21 +1,25 @@
-"""The reference study: ``study reference`` runs what is missing of it, ``study collect`` writes what is shipped."""
+"""The reference study: ``study reference`` runs what is missing of it; what is done with its rows is in `shipping`."""
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
+from engine.commands import shipping
 from engine.commands.describing import methods
 from engine.commands.parsing import checked, integers, names
 from engine.commands.running import DEVICE, ROOT
 from engine.data import registry
 from engine.errors import FewbitsError
+from engine.measure import samples
+from engine.quantizers import describe
 from engine.service.supervisor import Supervisor, say
 from engine.spec import RunSpec
-from engine.store import catalog, inbox, reference
-from engine.store.folders import RunFolder, run_folders, runs_root
+from engine.store import catalog, inbox
+from engine.store.folders import RunFolder, runs_root
 from engine.store.status import engine_alive
 from engine.study.plan import DATASETS, STAGES, Planned, outline, plan, possible
 from engine.study.remaining import Remaining, duration
@@ -35,12 +39,17 @@ def study() -> None:
 )  # fmt: skip
 @click.option("--seeds", help="Seeds of every form, comma-separated. Default: 0,1,2, and 3,4 for the headline forms.")
 @click.option("--only", help=f"Stages ({', '.join(STAGES)}), quantizers, or both: what is of both.")
+@click.option(
+    "--slowed", is_flag=True,
+    help="Make finished runs again as well whose machine did not keep its pace while searches were timed; what was "
+    "trained for them is used again.",
+)  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Print the plan, what is left of it and about how long; run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object: planned, done, left, seconds, failed …")
 @DEVICE
 @ROOT
 def run_reference(
-    datasets: str, seeds: str | None, only: str | None, dry_run: bool, as_json: bool, root: Path | None
+    datasets: str, seeds: str | None, only: str | None, slowed: bool, dry_run: bool, as_json: bool, root: Path | None
 ) -> None:
     """Run what is missing of the study, one run after the other; finished runs are not repeated.
 
@@ -53,7 +62,11 @@ def run_reference(
         registry.info(name, folder)  # refuses a name that is not known
     planned = plan(wanted, integers(seeds, "--seeds") if seeds else (), names(only) if only else ())
     runs, unable = possible(planned, lambda spec: checked(spec, folder))
-    states = {run.spec.run_id: RunFolder(folder / run.spec.run_id).state() for run in runs if _there(folder, run)}
+    states: dict[str, str] = {
+        run.spec.run_id: RunFolder(folder / run.spec.run_id).state() for run in runs if _there(folder, run)
+    }
+    if slowed:
+        states.update(_slowed(folder, states))
     done = [run.spec for run in runs if states.get(run.spec.run_id) == "done"]
     left = sorted(  # those that failed before come last
         (run for run in runs if states.get(run.spec.run_id) != "done"),
@@ -61,7 +74,7 @@ def run_reference(
     )
     known = [registry.info(name, folder) for name in dict.fromkeys(run.spec.dataset for run in runs)]
     sizes = {info.name: (info.users, info.items, info.interactions) for info in known}
-    remaining = Remaining(sizes, {m["name"] for m in _quantizers() if m["trained"]})
+    remaining = Remaining(sizes, {m["name"] for m in describe() if m["trained"]})
     remaining.look(_points(folder), done)
     if not as_json or not dry_run:
         _tell(runs, done, unable, remaining.seconds([run.spec for run in left]), len(left), whole=dry_run)
@@ -75,8 +88,10 @@ def _there(root: Path, run: Planned) -> bool:
     return (root / run.spec.run_id / "spec.json").exists()
 
 
-def _quantizers() -> list[dict[str, Any]]:
-    return [json.loads(m["description"]) for m in methods() if m["kind"] == "quantizer"]
+def _slowed(root: Path, states: Mapping[str, str]) -> dict[str, str]:
+    """Return the finished runs on which the machine did not keep its pace: each is to be made again."""
+    done = (RunFolder(root / run_id) for run_id, state in states.items() if state == "done")
+    return {f.run_id: "slowed" for f in done if samples.slowed((f.manifest() or {}).get("measurements", ()))}
 
 
 def _points(root: Path) -> Any:
@@ -104,6 +119,8 @@ def _work(root: Path, left: list[Planned], remaining: Remaining) -> tuple[list[d
     failed: list[dict[str, str]] = []
     for number, run in enumerate(left, 1):
         began, spec = time.monotonic(), run.spec
+        if _there(root, run) and RunFolder(root / spec.run_id).state() == "done":  # slowed
+            RunFolder(root / spec.run_id).queue()
         inbox.submit(root, [spec])
         _see_through(root, spec, supervisor)
         if supervisor.stopping:
@@ -163,79 +180,5 @@ def _report(
         click.echo(f"{len(runs) - len(left):,} of {len(runs):,} runs are done, {len(failed)} failed")
 
 
-@study.command(epilog="Example:  python -m engine study collect --to runs/reference")
-@click.option(
-    "--to", "to", type=click.Path(path_type=Path), default=reference.folder, show_default=False,
-    help="Folder to write to; default: where the dashboard reads, runs/reference in the repository.",
-)  # fmt: skip
-@click.option(
-    "--dataset", "--datasets", "datasets", default=",".join(DATASETS), show_default=True,
-    help="Data sets, comma-separated; the rows of others stay as they are.",
-)  # fmt: skip
-@click.option(
-    "--keep", is_flag=True, help="Keep the rows that lie there, but for models measured here on another machine."
-)
-@ROOT
-def collect(to: Path, datasets: str, keep: bool, root: Path | None) -> None:
-    """Write the rows of the study's runs on these data sets, and its failed runs with their reasons, as Parquet.
-
-    No data, no vectors, nothing of single users or items. What lies there of these data sets is replaced; with --keep
-    it stays, so that several machines can share a study: all runs of one model are of one machine.
-    """
-    from engine.study.collect import write
-    from engine.study.coverage import key
-
-    chosen = [f for f in run_folders(runs_root(root)) if _dataset(f) in names(datasets)]
-    if not chosen:
-        raise FewbitsError(f"no run on {datasets} in {runs_root(root)}: `python -m engine study reference` makes them")
-    defaults = {m["name"]: {o["name"]: o["default"] for o in m["options"]} for m in _quantizers()}
-    planned = {key(r.spec, r.form) for r in plan(names(datasets), sorted({f.spec().model.seed for f in chosen}))}
-    said = write(chosen, to, defaults, planned, say, keep)
-    left_out = f"; {said['others']:,} that are not of the study are left out" * bool(said["others"])
-    before = f" ({said['kept']:,} from before, {said['replaced']:,} replaced)" * bool(said["kept"] or keep)
-    runs = f"{said['done']:,} run{'s' * (said['done'] != 1)}"
-    click.echo(f"{runs}{before}, {said['failed']} failed ones, {said['bytes'] / 1e6:.2f} MB in {to}{left_out}")
-
-
-def _dataset(folder: RunFolder) -> str | None:
-    """Return the data set of a run; None for one whose specification this version refuses (`doctor` lists it)."""
-    try:
-        return folder.spec().dataset
-    except FewbitsError:
-        return None
-
-
-@study.command(epilog="Example:  python -m engine study check")
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON object: compared, equal, differing, latency, elsewhere."
-)
-@ROOT
-def check(as_json: bool, root: Path | None) -> None:
-    """Compare the runs of a folder with the shipped rows: quality must be equal to the last bit, times are told.
-
-    That holds on the machine (processor and cores) that a shipped row names. Another may add up in another order, so
-    that training ends elsewhere: of those runs it is told how many figures are equal all the same, and how far what
-    they keep of float32's recall@20 lies apart.
-    """
-    from engine.study.check import compared, sentences
-
-    folder = runs_root(root)
-    found = compared([f for f in run_folders(folder) if f.state() == "done"], reference.folder())
-    if as_json:
-        click.echo(json.dumps(found))
-        return
-    for line in sentences(found):
-        click.echo(line)
-
-
-@study.command(epilog="Example:  python -m engine study readme")
-def readme() -> None:
-    """Write the study's section of README.md and its pictures from the shipped rows."""
-    from engine.study import readme as writing
-
-    page = reference.FOLDER.parents[1] / "README.md"
-    content = writing.placed(page.read_text(encoding="utf-8"), writing.section(reference.FOLDER))
-    for name, text in writing.pictures(reference.FOLDER).items():
-        (reference.FOLDER / name).write_text(text, encoding="utf-8")
-    page.write_text(content, encoding="utf-8")
-    click.echo(f"the section of {page.name} and {len(writing.pictures(reference.FOLDER))} pictures are written")
+for command in (shipping.collect, shipping.check, shipping.readme):
+    study.add_command(command)

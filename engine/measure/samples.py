@@ -4,7 +4,7 @@ The p50 is the median of the rounds' medians, and its interval reaches from the 
 are of all samples together, with intervals from order statistics.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +57,11 @@ def doubts(samples: Mapping[int, list[Samples]]) -> list[str]:
         f"% longer than at its fastest (at most {DRIFT_LIMIT:.0f} % is expected), also when measured again. Take these "
         "times with caution: close other programs and measure anew"
     ]
+
+
+def slowed(measurements: Iterable[Mapping[str, Any]]) -> bool:
+    """Return whether a run's rows say that the machine did not keep its pace while searches were timed."""
+    return any(row["metric"] == "calibration_drift" and row["value"] > DRIFT_LIMIT for row in measurements)
 
 
 def median_of_rounds(samples: Samples) -> tuple[float, float, float]:

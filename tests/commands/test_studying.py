@@ -6,7 +6,7 @@ import math
 import pandas as pd
 import pytest
 
-from engine.commands import studying
+from engine.commands import shipping, studying
 from engine.measure.machine import machine
 from engine.spec import RunSpec
 from engine.store import catalog, reference
@@ -37,7 +37,8 @@ def study(engine, root, monkeypatch, tmp_path):  # noqa: F811
     """Return a function that runs a command of `study` on the small plan."""
     (tmp_path / "data" / "gowalla").mkdir(parents=True)
     monkeypatch.setenv("FEWBITS_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr(studying, "plan", small)
+    for commands in (studying, shipping):
+        monkeypatch.setattr(commands, "plan", small)
     return lambda *arguments: engine(root, "study", *arguments)
 
 
@@ -58,6 +59,7 @@ def test_a_failed_run_is_passed_over_and_the_rest_is_shipped_as_it_was_measured(
     assert (again["done"], again["left"], len(again["failed"])) == (2, 1, 1)
     assert {f.run_id: f.file("manifest.json").stat().st_mtime_ns for f in done} == before, "finished runs stay"
 
+    _a_run_that_met_a_slow_machine_is_made_again_where_that_is_asked(study, done, monkeypatch)
     shipped = tmp_path / "shipped"
     said = study("collect", "--to", str(shipped), "--dataset", "demo,gowalla")
     assert "2 runs, 1 failed" in said.stdout
@@ -68,6 +70,21 @@ def test_a_failed_run_is_passed_over_and_the_rest_is_shipped_as_it_was_measured(
     _joins_what_another_machine_measured(study, tmp_path / "joined")
     _what_is_counted_from_lists_is_counted_once(study, tmp_path / "again", monkeypatch)
     _leaves_out_what_is_not_of_the_study(study, tmp_path / "other", monkeypatch)
+
+
+def _a_run_that_met_a_slow_machine_is_made_again_where_that_is_asked(study, runs, monkeypatch):
+    """Its model is not trained again; other finished runs stay as they are."""
+    slowed, other = (run.manifest() for run in runs)
+    with monkeypatch.context() as patch:
+        patch.setattr(studying.samples, "slowed", lambda rows: rows == slowed["measurements"])
+        assert json.loads(study("reference", "--dry-run", "--json").stdout)["done"] == 2, "nobody asked"
+        assert json.loads(study("reference", "--slowed", "--dry-run", "--json").stdout)["done"] == 1
+        assert runs[0].manifest() == slowed, "a dry run makes nothing"
+        again = json.loads(study("reference", "--slowed", "--json").stdout)
+    assert (again["done"], len(again["failed"])) == (2, 1)
+    made, stayed = (run.manifest() for run in runs)
+    assert made["measurements"] != slowed["measurements"] and made["checkpoint"] == slowed["checkpoint"]
+    assert stayed == other
 
 
 def _is_what_was_measured(root, shipped):
@@ -161,7 +178,7 @@ def _what_is_counted_from_lists_is_counted_once(study, to, monkeypatch):
 
 def _leaves_out_what_is_not_of_the_study(study, to, monkeypatch):
     """Another form, split or model of one's own would be averaged with the study's."""
-    monkeypatch.setattr(studying, "plan", lambda *_: small()[:2])
+    monkeypatch.setattr(shipping, "plan", lambda *_: small()[:2])
     said = study("collect", "--to", str(to), "--dataset", "demo,gowalla").stdout
     assert "1 run, 1 failed" in said and "; 1 that are not of the study are left out" in said
     assert set(reference.points(to)["form"]) == {"float32 32 bit"}

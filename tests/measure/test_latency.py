@@ -11,7 +11,7 @@ from engine.codes import FloatCodes
 from engine.data.interactions import ItemLists
 from engine.measure import calibration, cold, latency
 from engine.measure.machine import caches, machine, memory_left
-from engine.measure.samples import Samples, doubts, median_of_rounds, percentile, summarise
+from engine.measure.samples import Samples, doubts, median_of_rounds, percentile, slowed, summarise
 
 
 class Counting:
@@ -96,6 +96,7 @@ def test_a_part_whose_calibration_moved_is_measured_again_and_then_not_flagged(q
     samples = with_calibrations(monkeypatch, slow_for=1)
     assert {s.drift for s in samples} == {0.0}
     assert doubts({32: samples}) == []
+    assert not slowed(summarise(samples))
 
 
 def test_a_part_whose_calibration_keeps_moving_is_flagged_with_a_row_and_a_sentence(quick, monkeypatch):
@@ -103,6 +104,7 @@ def test_a_part_whose_calibration_keeps_moving_is_flagged_with_a_row_and_a_sente
     (row,) = (r for r in summarise(samples) if r["metric"] == "calibration_drift")
     assert (row["value"], row["unit"]) == (50.0, "%")
     (sentence,) = doubts({32: samples})
+    assert slowed(summarise(samples)), "rows tell it as well"
     assert "up to 50 % longer" in sentence and "measured again" in sentence
 
 
