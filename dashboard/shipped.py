@@ -73,7 +73,7 @@ def datasets(table: pd.DataFrame) -> list[str]:
 def about(table: pd.DataFrame) -> str:
     """Return what the shipped points among these are, in a sentence."""
     of = table[table["source"] == "reference"]
-    machines = " and ".join(sorted(name.removeprefix(MARK) for name in of["hardware"].unique()))
+    machines = "; ".join(sorted(name.removeprefix(MARK) for name in of["hardware"].unique()))
     return (
         f"{len(of):,} points of Fewbits' reference study, measured on {plain(machines)}, "
         f"{labels.when(of['finished'].max())[:10]}."
