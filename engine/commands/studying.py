@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,14 +62,11 @@ def run_reference(
         registry.info(name, folder)  # refuses a name that is not known
     planned = plan(wanted, integers(seeds, "--seeds") if seeds else (), names(only) if only else ())
     runs, unable = possible(planned, lambda spec: checked(spec, folder))
-    states: dict[str, str] = {
-        run.spec.run_id: RunFolder(folder / run.spec.run_id).state() for run in runs if _there(folder, run)
-    }
-    if slowed:
-        states.update(_slowed(folder, states))
-    done = [run.spec for run in runs if states.get(run.spec.run_id) == "done"]
+    states = {run.spec.run_id: RunFolder(folder / run.spec.run_id).state() for run in runs if _there(folder, run)}
+    again = _slowed(folder, states) if slowed else set()
+    done = [run.spec for run in runs if states.get(run.spec.run_id) == "done" and run.spec.run_id not in again]
     left = sorted(  # those that failed before come last
-        (run for run in runs if states.get(run.spec.run_id) != "done"),
+        (run for run in runs if states.get(run.spec.run_id) != "done" or run.spec.run_id in again),
         key=lambda run: states.get(run.spec.run_id) in ("failed", "orphaned"),
     )
     known = [registry.info(name, folder) for name in dict.fromkeys(run.spec.dataset for run in runs)]
@@ -78,7 +75,7 @@ def run_reference(
     remaining.look(_points(folder), done)
     if not as_json or not dry_run:
         _tell(runs, done, unable, remaining.seconds([run.spec for run in left]), len(left), whole=dry_run)
-    failed, stopped = ([], False) if dry_run else _work(folder, left, remaining)
+    failed, stopped = ([], False) if dry_run else _work(folder, left, again, remaining)
     if not dry_run:
         left = [run for run in left if RunFolder(folder / run.spec.run_id).state() != "done"]
     _report(folder, runs, left, unable, failed, stopped, remaining, as_json, dry_run)
@@ -88,10 +85,10 @@ def _there(root: Path, run: Planned) -> bool:
     return (root / run.spec.run_id / "spec.json").exists()
 
 
-def _slowed(root: Path, states: Mapping[str, str]) -> dict[str, str]:
-    """Return the finished runs on which the machine did not keep its pace: each is to be made again."""
+def _slowed(root: Path, states: Mapping[str, str]) -> set[str]:
+    """Return the finished runs on which the machine did not keep its pace."""
     done = (RunFolder(root / run_id) for run_id, state in states.items() if state == "done")
-    return {f.run_id: "slowed" for f in done if samples.slowed((f.manifest() or {}).get("measurements", ()))}
+    return {f.run_id for f in done if samples.slowed((f.manifest() or {}).get("measurements", ()))}
 
 
 def _points(root: Path) -> Any:
@@ -113,13 +110,17 @@ def _tell(
     )
 
 
-def _work(root: Path, left: list[Planned], remaining: Remaining) -> tuple[list[dict[str, str]], bool]:
-    """Run what is left, in order; return the failed runs with their reasons, and whether it was told to stop."""
+def _work(
+    root: Path, left: list[Planned], again: Collection[str], remaining: Remaining
+) -> tuple[list[dict[str, str]], bool]:
+    """Run what is left, in order, of which ``again`` are done; return the failed runs with their reasons, and whether
+    it was told to stop.
+    """
     supervisor = Supervisor(root, methods())
     failed: list[dict[str, str]] = []
     for number, run in enumerate(left, 1):
         began, spec = time.monotonic(), run.spec
-        if _there(root, run) and RunFolder(root / spec.run_id).state() == "done":  # slowed
+        if spec.run_id in again:
             RunFolder(root / spec.run_id).queue()
         inbox.submit(root, [spec])
         _see_through(root, spec, supervisor)

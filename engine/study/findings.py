@@ -15,7 +15,7 @@ from engine.study.words import Said, ends, gained, points, shares, span, verdict
 
 HOW = (
     "Each sentence's figures on all data sets, by its number; the papers' headlines have a table of their own. A "
-    "dash: not measured, or of one seed, which has no interval."
+    "dash: not measured, or of one seed where an interval decides."
 )
 SIGNS = ("sign 1 bit", "float32")
 FOUR, SQ4 = "uniform 4 bit", "peer 32 bit, index=sq4"

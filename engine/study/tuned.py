@@ -64,10 +64,7 @@ def _beside_ste(by_bits: Mapping[int, Figures], everywhere: Sequence[str]) -> st
     seen = [f for gains in found.values() for f in gains.values()]
     if seen and all(f.low > -SAME and f.high < SAME for f in seen):
         names = list(dict.fromkeys(name for gains in found.values() for name in gains))
-        return (
-            f"there is no difference of {100 * SAME:.2f} points on {places(names, everywhere)}, where validation keeps "
-            "the start of both or their first steps"
-        )
+        return f"there is no difference of {100 * SAME:.2f} points on {places(names, everywhere)}"
     told = (
         f"at {_bits(bits)} it {verdict(gains, everywhere, 'does better', 'does worse')} ({points(gains)})"
         for bits, gains in found.items()

@@ -53,8 +53,9 @@ def span(figures: Figures) -> str:
 
 def points(figures: Figures) -> str:
     """Return the least and the most of gains and where: ``+7.2 ± 1.1 points on a to +17.0 ± 0.8 on b``."""
-    first, *last = (f"{figures[name].points()}|{name}" for name in ends({n: f.mean for n, f in figures.items()}))
-    return " to ".join([first.replace("|", " points on "), *(words.replace("|", " on ") for words in last)])
+    names = ends({n: f.mean for n, f in figures.items()})
+    units = (" points", "")
+    return " to ".join(f"{figures[name].points()}{unit} on {name}" for name, unit in zip(names, units, strict=False))
 
 
 def ends(values: Mapping[str, float]) -> list[str]:

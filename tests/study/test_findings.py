@@ -47,7 +47,7 @@ def test_words_follow_the_figures(tmp_path, study):
     assert "; a search takes 2.0 times as long), at 2 bits it is undecided on every data set (" in words
     beside = said(study, "Is GSTE worth it")
     assert "with our tuning at 2 bits it clearly does better on every data set (" in beside
-    assert "; tuned as published there is no difference of 0.05 points on every data set, where" in beside
+    assert "; tuned as published there is no difference of 0.05 points on every data set." in beside
     worth = said(study, "Is tuning worth it")
     assert "at 2 bits it clearly pays on every data set (+2.0 ± 0.0 points on " in worth
     assert "; tuned for those: at 1 bit +0.0 ± 0.0 points on " in worth
