@@ -84,7 +84,7 @@ def _claims(study: Study) -> None:
     st.dataframe(
         pd.DataFrame({
             "Paper": [a.claim.paper for a in found], "It says": [a.claim.says for a in found],
-            "Data set": [a.dataset for a in found], "Kept": [a.kept.percent() for a in found],
+            "Data set": [a.dataset for a in found], "Kept": [a.keeps for a in found],
             "Smaller": [_times(a.smaller) for a in found], "Faster": [_times(a.faster) for a in found],
             "Holds": [a.verdict for a in found],
             "Our test": [a.claim.test for a in found],
@@ -92,7 +92,9 @@ def _claims(study: Study) -> None:
         }),
         hide_index=True,
         column_config={
-            "Kept": st.column_config.TextColumn(help="Share of float32's recall@20, users coded like the items."),
+            "Kept": st.column_config.TextColumn(
+                help=f"Share of float32's recall@20, users coded like the items. {claims.UNTUNED}"
+            ),
             "Smaller": st.column_config.TextColumn(help="Bytes an item of float32 over those of this form."),
             "Faster": st.column_config.TextColumn(help="Median time of a search with float32 over that of this form."),
             "Holds": st.column_config.TextColumn(help=claims.HOW),

@@ -15,6 +15,7 @@ from engine.store import reference
 from engine.store.folders import RunFolder
 from engine.store.rows import ROWS, read_run
 from engine.study.coverage import Key, key
+from engine.study.figures import KEPT_EPOCH
 from engine.study.forms import form_text
 from engine.study.tail import SHARES, share_rows
 
@@ -57,6 +58,7 @@ def write(
             runs.append({**_shipped(run), **form})
             if state == "done":
                 measured += shares.get((run["run_id"], run["finished"])) or share_rows(folder)
+                measured += _validated(folder)
             rows += [{**row, **_about(run)} for row in measured]
         if number % 100 == 0:
             say(f"{number} of {len(folders)} runs read")
@@ -89,6 +91,18 @@ def _shares(runs: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]]) -> d
                 {name: row[name] for name in ROWS.names}
             )
     return found
+
+
+def _validated(folder: RunFolder) -> list[dict[str, Any]]:
+    """Return the row of the epoch of tuning that validation kept, 0 for what tuning began with; none of what was not
+    tuned.
+    """
+    manifest = folder.manifest() or {}
+    epoch = (manifest.get("tuning") or {}).get("best_epoch")
+    if epoch is None:
+        return []
+    about = {**dict.fromkeys(ROWS.names), "run_id": folder.run_id, "index": manifest["measurements"][0]["index"]}
+    return [{**about, "metric": KEPT_EPOCH, "value": float(epoch), "unit": "epoch"}]
 
 
 def _model(run: dict[str, Any]) -> tuple[str, str]:

@@ -21,6 +21,8 @@ from engine.study.plan import in_order
 QUALITY = "recall@20"
 P50 = "latency_p50_us"
 SIZE = "bytes_per_item"
+KEPT_EPOCH = "kept_epoch"
+"""The epoch of tuning that validation kept; 0: what tuning began with."""
 T = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
 """Number of values → 97.5 % quantile of Student's t with one degree of freedom less."""
 Model = tuple[str, int, int]
@@ -31,7 +33,7 @@ Point = dict[str, Any]
 LIGHTGCN: Model = ("lightgcn", 64, 3)
 """The study's usual model."""
 NEEDED = ("dataset", "form", "encoder", "dim", "layers", "seed", "bits", "query_bits", "hardware")
-MEASURED = (QUALITY, P50, SIZE, "recall_head@20", "recall_tail@20")
+MEASURED = (QUALITY, P50, SIZE, KEPT_EPOCH, "recall_head@20", "recall_tail@20")
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,11 @@ class Study:
         """Return by how much the `share` of column a exceeds that of column b, paired by seed."""
         first, second = (self._shares(dataset, form, users, column) for column in (a, b))
         return figure(first[seed] - second[seed] for seed in first if seed in second)
+
+    def undone(self, dataset: str, form: str, model: Model = LIGHTGCN) -> tuple[int, int]:
+        """Return on how many seeds validation kept what tuning began with, and of how many that is known."""
+        epochs = self._by_seed(dataset, form, "own", KEPT_EPOCH, model).values()
+        return sum(epoch == 0 for epoch in epochs), len(epochs)
 
     def size(self, dataset: str, form: str, model: Model = LIGHTGCN) -> float | None:
         """Return the bytes an item that a form takes in memory, scales and codebooks included."""

@@ -44,7 +44,7 @@ def section(folder: Path) -> str:
     if spent := dimensions.markdown(study):
         parts += ["### Fewer dimensions or fewer bits", "", "Recall@20 with float32 users.", "", *spent, ""]
     if answered := claims.markdown(study):
-        parts += ["### What the papers say", "", f"{claims.PROTOCOL} {claims.HOW}", "", *answered, ""]
+        parts += ["### What the papers say", "", f"{claims.PROTOCOL} {claims.HOW} {claims.UNTUNED}", "", *answered, ""]
     parts += ["### How much of the study has been run", "", coverage.HOW, "", *coverage.markdown(runs), ""]
     parts += _failures(runs)
     return "\n".join([*parts, END])

@@ -1,6 +1,6 @@
 """What tuning a model for its codes is worth, and tuning it with HQ-GNN's gradient: two of the study's sentences."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from engine.study.figures import Figure, Study
 from engine.study.words import Figures, Said, gained, places, points, verdict
@@ -48,14 +48,34 @@ def gste(study: Study) -> Said | None:
     told, figures, everywhere = [], {}, study.datasets()
     for way, with_gste, with_ste in TUNINGS:
         gains = {bits: _gains(study, with_gste, with_ste, bits) for bits in (2, 1)}
-        told += [f"{way} {words}" for words in [_beside_ste(gains, everywhere)] if words]
+        forms = [form.format(bits) for bits, found in gains.items() if found for form in (with_gste, with_ste)]
+        undone = _undone(study, forms)
+        words = _beside_ste(gains, everywhere)
+        told += [f"{way} {words}{_told_undone(undone.values())}"] if words else []
         figures.update({f"GSTE over STE at {_bits(b)}, {way}, points": gained(g) for b, g in gains.items() if g})
+        if undone:
+            name = f"runs of GSTE and STE, {way}, of which validation kept what tuning began with"
+            figures[name] = {dataset: f"{n} of {of}" for dataset, (n, of) in undone.items()}
     return Said(f"HQ-GNN's GSTE instead of plain STE, coded users: {'; '.join(told)}.", figures) if told else None
 
 
 def _gains(study: Study, a: str, b: str, bits: int) -> dict[str, Figure]:
     first, second = ((form.format(bits), "own") for form in (a, b))
     return study.gains(first, second)
+
+
+def _undone(study: Study, forms: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Return data set → in how many runs validation kept what tuning began with, and of how many that is known."""
+    found = {name: [study.undone(name, form) for form in forms] for name in study.datasets()}
+    counts = {name: (sum(n for n, _ in seen), sum(of for _, of in seen)) for name, seen in found.items()}
+    return {name: (n, of) for name, (n, of) in counts.items() if of}
+
+
+def _told_undone(counts: Iterable[tuple[int, int]]) -> str:
+    """Return on how many runs there was nothing to compare: both gradients end where they began."""
+    seen = list(counts)
+    n, of = sum(n for n, _ in seen), sum(of for _, of in seen)
+    return f", where validation kept what tuning began with in {n} of {of} runs" if n else ""
 
 
 def _beside_ste(by_bits: Mapping[int, Figures], everywhere: Sequence[str]) -> str:

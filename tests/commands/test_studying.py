@@ -69,6 +69,7 @@ def test_a_failed_run_is_passed_over_and_the_rest_is_shipped_as_it_was_measured(
     _elsewhere_only_shares_are_compared(study, shipped)
     _joins_what_another_machine_measured(study, tmp_path / "joined")
     _what_is_counted_from_lists_is_counted_once(study, tmp_path / "again", monkeypatch)
+    _the_epoch_that_validation_kept_is_shipped(study, done[0], tmp_path / "tuned")
     _leaves_out_what_is_not_of_the_study(study, tmp_path / "other", monkeypatch)
 
 
@@ -174,6 +175,19 @@ def _what_is_counted_from_lists_is_counted_once(study, to, monkeypatch):
         reference.write(to, [{**run, "finished": run["submitted"]} for run in runs], rows)
         study(*collect, "--keep")
         assert "recall_head@20" not in reference.points(to), "a run that was made again is read again"
+
+
+def _the_epoch_that_validation_kept_is_shipped(study, run, to):
+    """0 as well, and of a tuned run alone."""
+    manifest = run.manifest()
+    write_json(run.file("manifest.json"), {**manifest, "tuning": {"key": "tuned-0", "best_epoch": 0, "epochs": 6}})
+    study("collect", "--to", str(to), "--dataset", "demo,gowalla")
+    write_json(run.file("manifest.json"), manifest)
+    rows = reference.rows(to)
+    (kept,) = rows[rows["metric"] == "kept_epoch"].to_dict("records")
+    assert (kept["run_id"], kept["value"], kept["unit"]) == (run.run_id, 0.0, "epoch")
+    points = reference.points(to).set_index("run_id")["kept_epoch"]
+    assert points[run.run_id] == 0.0 and points.drop(run.run_id).isna().all()
 
 
 def _leaves_out_what_is_not_of_the_study(study, to, monkeypatch):

@@ -130,6 +130,16 @@ def test_a_claim_is_answered_by_its_row_on_each_data_set(study):
     assert (hashed.kept.mean, hashed.holds) == (pytest.approx(0.75), False)
 
 
+def test_a_claim_tells_on_how_many_seeds_tuning_was_undone(folder):
+    points = reference.points(folder)
+    tuned = (points["form"] == "hqgnn 2 bit") & (points["dataset"] == "demo")
+    points.loc[tuned, "kept_epoch"] = points.loc[tuned, "seed"].map({0: 0.0, 1: 6.0, 2: 0.0})
+    found = {(a.claim.form, a.dataset): a for a in claims.answers(Study(points))}
+    assert found["hqgnn 2 bit", "demo"].keeps.endswith(" %, untuned on 2 of 3")
+    assert found["hqgnn 2 bit", "gowalla"].keeps.endswith(" %"), "nothing is known of those"
+    assert found["hqgnn 2 bit", "demo"].keeps in "\n".join(claims.markdown(Study(points)))
+
+
 def test_a_claim_whose_time_was_not_measured_is_neither_borne_out_nor_refuted(folder):
     points = reference.points(folder).drop(columns=["latency_p50_us"])
     answers = [a for a in claims.answers(Study(points)) if a.claim.faster]
