@@ -38,6 +38,8 @@ ROOT = click.option(
     "--root", type=click.Path(path_type=Path), help="Folder of all runs; default: FEWBITS_RUNS, else runs/."
 )
 
+NOBODY = "; no engine runs: `python -m engine serve` works through what waits"
+
 
 def model_options(*, several: bool) -> Callable[[Any], Any]:
     """Return a decorator that adds one option for each field of ModelSpec; ``several``: values separated by commas."""
@@ -204,4 +206,5 @@ def _command(
         post(root, run_id)
     if not engine_alive(root):  # nobody to do it: do it here, as the engine would
         Supervisor(root, methods()).serve(until=())
+        done += NOBODY if post is inbox.retry else ""
     click.echo(f"{len(run_ids)} {done}")

@@ -40,6 +40,8 @@ def main(root: str, run_id: str) -> int:
 
 def _attempt(folder: RunFolder) -> int:
     folder.begin()
+    if folder.state() == "cancelled":  # before its engine could know which process to end
+        return 0
     progress = Progress(folder)
     try:
         with exclusive(folder.path.parent, lambda text: progress("waiting", text)):

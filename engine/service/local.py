@@ -29,6 +29,19 @@ class LocalExecutor:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment,
             )  # fmt: skip
 
+    def end(self, run_id: str, patience_s: float) -> bool:
+        """Ask an attempt of this engine to end, insist after a while, and wait for it; False where there is none."""
+        process = self.processes.get(run_id)
+        if process is None or process.poll() is not None:
+            return False
+        process.terminate()
+        try:
+            process.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        return True
+
     def running(self) -> list[str]:
         """Return the run ids of the attempts of this engine that live; the ended ones are reaped."""
         self.processes = {run_id: p for run_id, p in self.processes.items() if p.poll() is None}

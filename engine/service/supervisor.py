@@ -82,7 +82,7 @@ class Supervisor:
     def _loop(self, until: Collection[str] | None, watch: Callable[[], None] | None) -> None:
         while not self.stopping:
             try:
-                self._tick()
+                self._tick(until)
             except DiskError as error:  # what waits stays where it is, and is tried again
                 if until is not None:
                     raise
@@ -90,13 +90,18 @@ class Supervisor:
                 time.sleep(SCAN_S)
             if watch:
                 watch()
-            if until is not None and all(self.settled(run_id) for run_id in until):
+            if self._over(until):
                 break
             time.sleep(TICK_S)
         self._stop_attempts()
 
-    def _tick(self) -> None:
-        """Take commands, notice what began and ended, publish that, and start the next run."""
+    def _over(self, until: Collection[str] | None) -> bool:
+        return until is not None and all(self.settled(run_id) for run_id in until)
+
+    def _tick(self, until: Collection[str] | None) -> None:
+        """Take commands, notice what began and ended, publish that, and start the next run, but none after the last
+        that was asked for.
+        """
         changed = self.drain()
         working = bool(self.executor.running())
         ended, self.busy = self.busy and not working, working
@@ -104,7 +109,7 @@ class Supervisor:
             self.begun = changed = True
         if changed or ended or (not working and time.monotonic() - self.scanned > SCAN_S):
             self.states, self.scanned = self.catalog.refresh(), time.monotonic()
-            if self.schedule():
+            if not self._over(until) and self.schedule():
                 self.busy, self.begun = True, False
 
     def _begun(self) -> bool:
@@ -182,7 +187,11 @@ class Supervisor:
         return asked is not None or first is not None
 
     def _end(self, folder: RunFolder) -> None:
-        """Ask the process at a run to end, then insist. The process id is its own as long as it holds the lock."""
+        """Ask the process at a run to end, then insist. One of an earlier engine is known by its id alone, which is
+        its own as long as it holds the lock.
+        """
+        if self.executor.end(folder.run_id, KILL_S):
+            return
         if folder.manifest() is None:
             pid = (read_json(folder.file("attempt.json")) or {}).get("pid")
         else:
@@ -196,7 +205,6 @@ class Supervisor:
             except ProcessLookupError:
                 return
             time.sleep(0.1)
-            self.executor.running()  # reaps the child, so that its lock is seen to be free
             if time.monotonic() > deadline:
                 asked = signal.SIGKILL
 

@@ -5,7 +5,7 @@ import pytest
 from engine.errors import FewbitsError
 from engine.service import attempt, token
 from engine.spec import RunSpec
-from engine.store.files import read_json
+from engine.store.files import read_json, write_json
 from engine.store.folders import create
 
 
@@ -52,3 +52,13 @@ def test_the_machine_is_free_again_after_a_failure(ends, root):
     ends(FewbitsError("no"))
     with token.machine_lock(root).acquire(timeout=0):
         pass
+
+
+def test_a_run_that_was_cancelled_before_it_began_is_not_worked_on(root, monkeypatch):
+    monkeypatch.setattr(attempt.signal, "signal", lambda *_: None)
+    worked = []
+    monkeypatch.setattr("engine.pipeline.run", lambda *_: worked.append(True))
+    folder = create(root, RunSpec(dataset="demo"))
+    write_json(folder.file("cancelled.json"), {"at_ns": 0})
+    assert attempt.main(str(root), folder.run_id) == 0
+    assert (worked, folder.state()) == ([], "cancelled")

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from engine.errors import DiskError, FewbitsError
+from engine.service.local import LocalExecutor
 from engine.service.supervisor import Supervisor
 from engine.spec import ModelSpec, RunSpec
 from engine.store import catalog, folders, inbox, scaling
@@ -18,11 +19,12 @@ FAIL = "f.begin(); f.fail('the data set is broken', 'user')"
 SLEEP = "f.begin(); time.sleep(60)"
 
 
-class ScriptedExecutor:
+class ScriptedExecutor(LocalExecutor):
     """Starts processes that hold the run's lock as an attempt does, and then do what the script says."""
 
     def __init__(self, *scripts):
-        self.scripts, self.started, self.modules, self.processes = list(scripts), [], [], {}
+        super().__init__()
+        self.scripts, self.started, self.modules = list(scripts), [], []
 
     def start(self, folder, module="attempt"):
         self.modules.append(module)
@@ -33,10 +35,6 @@ class ScriptedExecutor:
             f"f = RunFolder(Path(sys.argv[1])); lock = f.lock(); lock.acquire()\n{script}"
         )
         self.processes[folder.run_id] = subprocess.Popen([sys.executable, "-c", code, str(folder.path)])
-
-    def running(self):
-        self.processes = {run_id: p for run_id, p in self.processes.items() if p.poll() is None}
-        return list(self.processes)
 
 
 def spec(seed=0, **more):
@@ -112,6 +110,44 @@ def test_cancelling_ends_the_attempt_and_the_next_run_starts(root):
     supervisor.serve(until=ids, watch=cancel_the_first)
     states = dict(zip(catalog.runs(root)["run_id"], catalog.runs(root)["state"], strict=True))
     assert states == {ids[0]: "cancelled", ids[1]: "done"}
+
+
+def test_a_run_that_has_just_been_started_can_be_cancelled(root):
+    """Its process has written nothing yet: no file tells which it is."""
+    ids = inbox.submit(root, [spec(0), spec(1)])
+    executor = ScriptedExecutor("time.sleep(60)", COMMIT)
+    supervisor = Supervisor(root, [], executor)
+
+    def cancel_at_once():
+        if executor.started == ids[:1] and not (root / "asked").exists():
+            inbox.cancel(root, ids[0])
+            (root / "asked").touch()
+
+    supervisor.serve(until=ids, watch=cancel_at_once)
+    assert [folders.run_folder(root, run_id).state() for run_id in ids] == ["cancelled", "done"]
+
+
+def test_an_engine_that_was_asked_for_certain_runs_starts_no_other(root):
+    """A command that only looks asks for none, and would leave a process behind."""
+    ids = inbox.submit(root, [spec(0), spec(1)])
+    executor = ScriptedExecutor(COMMIT)
+    serve(root, executor, [])
+    assert (executor.started, catalog.runs(root)["state"].tolist()) == ([], ["queued", "queued"])
+    serve(root, executor, ids[:1])
+    assert executor.started == ids[:1]
+
+
+def test_stopping_ends_an_attempt_that_has_just_been_started(root):
+    ids = inbox.submit(root, [spec()])
+    executor = ScriptedExecutor("time.sleep(60)")
+    supervisor = Supervisor(root, [], executor)
+
+    def stop_once_started():
+        supervisor.stopping = bool(executor.started)
+
+    supervisor.serve(watch=stop_once_started)
+    folder = folders.run_folder(root, ids[0])
+    assert (executor.running(), folder.state(), folder.alive()) == ([], "queued", False)
 
 
 def test_a_waiting_run_can_be_cancelled_and_queued_again(root):
