@@ -21,7 +21,6 @@ THREADS = 2
 SETTINGS: dict[str, Any] = {
     "memory_limit": f"{MEMORY_MB}MB",
     "threads": THREADS,
-    "temp_directory": "spill",
     "max_temp_directory_size": SPILL,
     "preserve_insertion_order": "false",
     "autoinstall_known_extensions": "false",
@@ -40,7 +39,8 @@ def connect(folder: Path) -> Connection:
     """Return a connection whose tables lie in the folder: all of the disk that it can reach, but for what the links
     `LINKS` in it name.
     """
-    connection = duckdb.connect(folder / "tables.duckdb", config=SETTINGS)
+    spill = str((folder / "spill").resolve())
+    connection = duckdb.connect(folder / "tables.duckdb", config={**SETTINGS, "temp_directory": spill})
     connection.execute(f"set allowed_directories = [{literal(str(folder) + '/')}]")
     there = ", ".join(literal(str((folder / link).resolve())) for link in LINKS if (folder / link).exists())
     connection.execute(f"set allowed_paths = [{there}]")
@@ -110,6 +110,10 @@ KNOWN = (
     ),
     (r"unterminated quote", "a double quote that is never closed: close it, or double it where it belongs to the text"),
     (r"unquoted value", "text behind a closing double quote: double the quotes that belong to the text"),
+    (
+        r"invalid state|state machine",
+        "line ends of two kinds, perhaps, or quotes that do not pair: save the file again with one kind of line end",
+    ),
     (r"unicode|utf-?8", "bytes that are no UTF-8: save the file as UTF-8"),
     (r"(?:parquet|thrift|magic bytes|snappy|zstd)", "it is no whole Parquet file: write it again"),
 )

@@ -109,7 +109,8 @@ def _text(path: Path, name: str, head: bytes, header: bool | None) -> Source:
     shown = _distinct([field.strip() for field in fields] if header else [""] * len(fields))
     inner = [f"c{place}" for place in range(len(fields))]  # so that no name of the file's stands in the SQL
     typed = ", ".join(f"{column}: 'VARCHAR'" for column in inner)
-    newline = literal(r"\r\n" if b"\r\n" in head else r"\n")
+    first = head.split(b"\n", 1)[0]  # texts in quotes may have other line ends within
+    newline = literal(r"\r\n" if first.endswith(b"\r") else r"\n")
     sql = (
         f"read_csv($file, auto_detect = false, header = {str(header).lower()}, delim = {literal(delimiter)}, "
         f"quote = '\"', escape = '\"', new_line = {newline}, max_line_size = {MAX_LINE}, "

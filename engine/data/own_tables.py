@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.data.own_columns import Choice
-from engine.data.own_database import Connection
+from engine.data.own_database import Connection, literal
 from engine.data.own_matrices import Matrix, write
 from engine.data.own_rows import ID_LENGTH, read, strangers
 from engine.data.own_source import Source
@@ -174,7 +174,8 @@ def _write(connection: Connection, out: str) -> None:
         ("users", 'select id as "user", key from users order by id'),
         ("items", "select id as item, key, title from items order by id"),
     ):
-        connection.execute(f"copy ({sql}) to '{out}/{name}.parquet' (format parquet, compression zstd)")
+        to = literal(f"{out}/{name}.parquet")
+        connection.execute(f"copy ({sql}) to {to} (format parquet, compression zstd)")
 
 
 def _count(connection: Connection, table: str) -> int:

@@ -25,7 +25,7 @@ def make(tmp_path):
     numbers = itertools.count()
 
     def made(content, name="some.csv", columns=("user", "item"), **choice):
-        folder = tmp_path / f"work{next(numbers)}"
+        folder = tmp_path / f"o'work{next(numbers)}"
         folder.mkdir()
         (folder / "source").write_bytes(content if isinstance(content, bytes) else content.encode())
         choice = Choice(user=columns[0], item=columns[1], **choice).plain()
@@ -156,6 +156,13 @@ def test_the_separator_is_found(make, content):
     assert report["interactions"] == 2 and list(items["key"]) == ["x", "y"]
 
 
+def test_a_text_in_quotes_may_have_line_ends_of_another_kind(make):
+    """As pandas writes texts of Windows; the file's own are those of its first line."""
+    report, _, _, items = make('user,item,review\na,x,"good\r\nvery good"\na,y,bad\n')
+    assert report["rows"] == 2 and list(items["key"]) == ["x", "y"]
+    assert make('user,item,review\r\na,x,"good\nvery good"\r\na,y,bad\r\n')[0]["rows"] == 2
+
+
 def test_a_first_line_with_a_number_is_a_row(make):
     assert make("1,7\n1,8\n", columns=("column 1", "column 2"))[0]["rows"] == 2
     assert make("a,b\nc,d\nc,e\n", columns=("column 1", "column 2"), header=False)[0]["rows"] == 3
@@ -180,6 +187,7 @@ REFUSED = [
     (b"PAR1" + b"garbage" * 20, "some.parquet", "no whole Parquet file"),
     ("x" * 70_000, "some.csv", "the first line has no end"),
     ("user,item\n,x\na,\n", "some.csv", "none of its 2 rows counts: 2 without a user or an item"),
+    ("user,item\r\na,x\nb,y\n", "some.csv", "line ends of two kinds"),
     ("user,thing\na,x\n", "some.csv", "item column: the file has no 'item'; its columns are 'user', 'thing'"),
     ("user,item\na,x\nb,x\n", "some.csv", "nobody has two items"),
 ]  # fmt: skip
@@ -209,3 +217,11 @@ def test_nothing_but_the_folder_can_be_reached(tmp_path):
                 "set enable_external_access = true", "set memory_limit = '64GB'", "install httpfs"):  # fmt: skip
         with pytest.raises(own_database.duckdb.Error):
             connection.execute(sql)
+
+
+def test_what_does_not_fit_into_memory_is_spilled_into_the_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "inside").mkdir()
+    connection = own_database.connect(tmp_path / "inside")
+    told = connection.execute("select current_setting('temp_directory')").fetchone()
+    assert told == (str(tmp_path / "inside" / "spill"),)
