@@ -1,7 +1,7 @@
 """The catalog: every run, its state and its measurement rows in DuckDB, published as immutable snapshots.
 
 One process at a time writes (the engine, which holds ``runs/engine.lock``); each change becomes a new file
-``runs/catalog/<seq>.duckdb`` and ``CURRENT`` is replaced to name it. Readers open what CURRENT names, read-only, and
+``runs/catalog/<ns>.duckdb`` and ``CURRENT`` is replaced to name it. Readers open what CURRENT names, read-only, and
 can therefore never meet a locked database. Nothing lives here alone: ``Catalog(root).refresh()`` makes the same rows
 again from the run folders.
 """
@@ -87,10 +87,15 @@ class Catalog:
             self._read(folder)
         self._seen = {run_id: seen for run_id, seen in self._seen.items() if run_id in present}
         version = (tuple((run_id, seen[0]) for run_id, seen in self._seen.items()), json.dumps(self.methods))
-        if version != self._published:
+        if version != self._published or not self._there():
             self._publish()
             self._published = version
         return {run_id: seen[1]["state"] for run_id, seen in self._seen.items()}
+
+    def _there(self) -> bool:
+        """Return whether the current snapshot still is: the catalog may be deleted at any time."""
+        name = snapshot_id(self.root)
+        return name is not None and (self.folder / name).exists()
 
     def _read(self, folder: RunFolder) -> None:
         committed = (mtime(folder.file("manifest.json")), mtime(folder.file("scale.json")))
@@ -108,14 +113,16 @@ class Catalog:
         self._seen[folder.run_id] = (version, row, rows, read_scaled(folder) if state == "done" else [])
 
     def _publish(self) -> None:
-        """Write a snapshot under the next number and make CURRENT name it."""
+        """Write a snapshot under the next number and make CURRENT name it. It is the time, so that no name comes back
+        after the catalog was deleted: readers keep what they read under it.
+        """
         runs = [seen[1] for seen in self._seen.values()]
         rows, scaled = ([r for seen in self._seen.values() for r in seen[place]] for place in (2, 3))
         methods = self.methods if self.methods is not None else _last_methods(self.root)
         with disk_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            number = max((int(p.stem) for p in self._snapshots()), default=0) + 1
-            part = self.folder / f".{number:08d}.{os.getpid()}.part"
+            number = max([time.time_ns(), *(int(p.stem) + 1 for p in self._snapshots())])
+            part = self.folder / f".{number}.{os.getpid()}.part"
             part.unlink(missing_ok=True)
             with duckdb.connect(part, config=SETTINGS) as connection:
                 for name, schema, content in (
@@ -130,13 +137,13 @@ class Catalog:
                 for sql, there in ((POINTS, rows), (SCALED_POINTS, scaled)):
                     if there:
                         connection.execute(sql)
-            os.replace(part, self.folder / f"{number:08d}.duckdb")
-            write_json(self.folder / "CURRENT", {"snapshot": f"{number:08d}.duckdb", "at_ns": time.time_ns()})
+            os.replace(part, self.folder / f"{number}.duckdb")
+            write_json(self.folder / "CURRENT", {"snapshot": f"{number}.duckdb", "at_ns": time.time_ns()})
             for old in self._snapshots()[:-KEPT]:
                 old.unlink(missing_ok=True)
 
     def _snapshots(self) -> list[Path]:
-        return sorted(p for p in self.folder.glob("*.duckdb") if p.stem.isdigit())
+        return sorted((p for p in self.folder.glob("*.duckdb") if p.stem.isdigit()), key=lambda p: int(p.stem))
 
 
 def _last_methods(root: Path) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """The catalog says what the folders say, can be deleted, and never locks a reader out."""
 
 import json
+import shutil
 
 import pytest
 
@@ -88,6 +89,19 @@ def test_a_snapshot_is_published_only_when_something_changed(root):
     finished(root, 1)
     assert len(writer.refresh()) == 2
     assert catalog.snapshot_id(root) != first
+
+
+def test_a_catalog_that_is_deleted_while_the_engine_idles_is_published_again_under_another_name(root):
+    """A reader keeps tables by the snapshot's name: it must never meet another content under it."""
+    writer = catalog.Catalog(root, [])
+    writer.refresh()
+    first = catalog.snapshot_id(root)
+    shutil.rmtree(root / "catalog")
+    writer.refresh()
+    assert catalog.runs(root).empty and catalog.snapshot_id(root) != first
+    (root / "catalog" / catalog.snapshot_id(root)).unlink()
+    writer.refresh()
+    assert catalog.runs(root).empty
 
 
 def test_a_reader_keeps_its_snapshot_while_many_newer_ones_are_published(root):
