@@ -29,12 +29,12 @@ def on_frontier(points: pd.DataFrame, x: str, y: str) -> pd.Series:
     Raises
     ------
     FewbitsError
-        A column that no point has.
+        A column that no point has, or that holds no numbers.
     """
+    numeric = [c for c in points.columns if pd.api.types.is_numeric_dtype(points[c])]
     for column in (x, y):
-        if column not in points.columns:
-            numeric = [c for c in points.columns if pd.api.types.is_numeric_dtype(points[c])]
-            raise FewbitsError(f"no point has {column!r}; measured are: {', '.join(sorted(numeric))}")
+        if column not in numeric:
+            raise FewbitsError(f"no point has a number {column!r}; measured are: {', '.join(sorted(numeric))}")
     cost = points[x].to_numpy(float) * (-1 if higher_is_better(x) else 1)
     gain = points[y].to_numpy(float) * (1 if higher_is_better(y) else -1)
     measured = np.flatnonzero(~(np.isnan(cost) | np.isnan(gain)))

@@ -37,6 +37,8 @@ def test_a_point_that_was_not_measured_is_not_on_the_frontier():
 def test_an_unknown_metric_lists_the_known_ones():
     with pytest.raises(FewbitsError, match="bytes_per_item"):
         on_frontier(pd.DataFrame({"bytes_per_item": [1.0]}), "bytes_per_item", "recal@20")
+    with pytest.raises(FewbitsError, match="no point has a number 'encoder'; measured are: bytes_per_item"):
+        on_frontier(pd.DataFrame({"bytes_per_item": [1.0], "encoder": ["mf"]}), "bytes_per_item", "encoder")
 
 
 def test_the_interval_covers_the_mean_about_as_often_as_it_says():

@@ -20,6 +20,8 @@ from engine.store.scaling import results
 from engine.store.status import engine_alive, engine_lock
 
 POINT = ["run_id", "encoder", "dim", "seed", "quantizer", "bits", "query_bits", "options"]
+TIMED = ("latency", "throughput", "calibration")
+"""What metrics begin with that are of one machine; seconds are as well."""
 SHOWN = ["recall@20", "ndcg@20", "overlap@20", "latency_p50_us", "bytes_per_item"]
 
 
@@ -108,20 +110,24 @@ def show(run_id: str, as_json: bool, verify: bool, root: Path | None) -> None:
     "--x", default="latency_p50_us", show_default=True, help="Cost: latency_p50_us, bytes_per_item, index_bytes …"
 )
 @click.option("--hardware", help="Only points measured on it; needed for latencies once there are several machines.")
+@click.option("--split", help="Only points tested on it; needed once there are runs of several split seeds.")
 @click.option("--all", "everything", is_flag=True, help="Also the dominated points, marked.")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 @ROOT
 def frontier(
-    dataset: str, y: str, x: str, hardware: str | None, everything: bool, form: str, root: Path | None
-) -> None:
+    dataset: str, y: str, x: str, hardware: str | None, split: str | None, everything: bool, form: str,
+    root: Path | None,
+) -> None:  # fmt: skip
     """Print the configurations that no other beats in both quality and cost."""
     folder = runs_root(root)
-    points = catalog.points(current(folder))
+    points = _points(current(folder))
     points = points[points["dataset"] == dataset] if len(points) else points
     if points.empty:
         registry.info(dataset, folder)
         raise FewbitsError(f"no finished run on {dataset}; `python -m engine run --dataset {dataset}` makes one")
-    points = _one_hardware(points, hardware) if x.startswith(("latency", "throughput")) or hardware else points
+    points = _one(points, "split", split, "tested on several splits", "split")
+    if hardware or x.startswith(TIMED) or y.startswith(TIMED) or x.endswith("_s") or y.endswith("_s"):
+        points = _one(points, "hardware", hardware, "measured on several machines", "machine")
     points = points.assign(frontier=on_frontier(points, x, y))
     chosen = points if everything else points[points["frontier"]]
     low_high = [c for c in (f"{y}_low", f"{y}_high") if c in chosen]
@@ -133,14 +139,20 @@ def frontier(
         click.echo(chosen.to_csv(index=False).rstrip() if form == "csv" else _rounded(chosen).to_string(index=False))
 
 
-def _one_hardware(points: pd.DataFrame, wanted: str | None) -> pd.DataFrame:
-    """Return the points of one machine: latencies of two say nothing about each other."""
-    there = points["hardware"].unique().tolist()
+def _points(root: Path) -> pd.DataFrame:
+    """Return the catalog's points with the split and the checkpoint of their runs."""
+    points = catalog.points(root)
+    return points.merge(catalog.runs(root)[["run_id", "split", "checkpoint"]], on="run_id") if len(points) else points
+
+
+def _one(points: pd.DataFrame, column: str, wanted: str | None, several: str, what: str) -> pd.DataFrame:
+    """Return the points of one machine, or one split: figures of two say nothing about each other."""
+    there = points[column].unique().tolist()
     if wanted is None and len(there) > 1:
-        raise FewbitsError("points were measured on several machines: choose one with --hardware: " + "; ".join(there))
+        raise FewbitsError(f"points were {several}: choose one with --{column}: {'; '.join(there)}")
     if wanted is not None and wanted not in there:
-        raise FewbitsError(f"no point was measured on {wanted!r}; there are: {'; '.join(there)}")
-    return points[points["hardware"] == (wanted or there[0])]
+        raise FewbitsError(f"no point is of the {what} {wanted!r}; there are: {'; '.join(there)}")
+    return points[points[column] == (wanted or there[0])]
 
 
 @click.command(epilog="Example:  python -m engine datasets --get gowalla")
@@ -202,9 +214,9 @@ def scaled_table(rows: pd.DataFrame) -> str:
 
 def points_table(root: Path, run_ids: Sequence[str]) -> str:
     """Return the points of some runs as a text table, with the share of float32's recall that each keeps."""
-    points = catalog.points(root)
+    points = _points(root)
     points = points[points["run_id"].isin(run_ids)]
-    points = points.assign(kept=kept_share(points))
+    points = points.assign(kept=kept_share(points)) if "recall@20" in points else points
     shown = [c for c in (*POINT[1:], "recall@20", "kept", *SHOWN[1:]) if c in points]
     return _rounded(
         points.sort_values(["dataset", "encoder", "seed", "bytes_per_item"], ascending=[True, True, True, False])[
@@ -214,11 +226,9 @@ def points_table(root: Path, run_ids: Sequence[str]) -> str:
 
 
 def kept_share(points: pd.DataFrame) -> pd.Series:
-    """Return recall@20 over that of the float32 run of the same data set, model and seed; NaN where there is none."""
-    model = ["dataset", "encoder", "dim", "layers", "loss", "seed"]
-    exact = points[points["quantizer"] == "float32"].drop_duplicates(model).set_index(model)["recall@20"]
-    keys = pd.MultiIndex.from_frame(points[model])
-    return points["recall@20"] / exact.reindex(keys).to_numpy()
+    """Return recall@20 over that of the float32 run on the same checkpoint; NaN where there is none."""
+    exact = points[points["quantizer"] == "float32"].groupby("checkpoint")["recall@20"].max()
+    return points["recall@20"] / points["checkpoint"].map(exact)
 
 
 def _rounded(table: pd.DataFrame) -> pd.DataFrame:

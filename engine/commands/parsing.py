@@ -76,19 +76,43 @@ def _number(text: Any, kind: Any, name: str) -> Any:
         raise FewbitsError(f"{name}: got {text!r}, expected {expected} separated by commas") from None
 
 
-def options(given: tuple[str, ...], quantizers_chosen: list[str] | None = None) -> dict[str, dict[str, list[Option]]]:
-    """Return {quantizer: {option: values}} of ``NAME=V`` or ``QUANTIZER.NAME=V,V`` texts."""
+def options(given: tuple[str, ...], chosen: list[str]) -> dict[str, dict[str, list[Option]]]:
+    """Return {quantizer: {option: values}} of ``NAME=V`` or ``QUANTIZER.NAME=V,V`` texts; a name without a quantizer
+    is meant for all of the chosen ones that know it.
+
+    Raises
+    ------
+    FewbitsError
+        A text of another form, a quantizer that is not chosen, or a name that none of several knows. What a single
+        quantizer does not know is told when its options are checked.
+    """
     parsed: dict[str, dict[str, list[Option]]] = {}
     for text in given:
         name, equals, values = text.partition("=")
         if not equals or not name or not values:
             raise FewbitsError(f"--option: got {text!r}, expected NAME=VALUE, such as scale=row")
         quantizer, dot, option = name.rpartition(".")
-        for each in [quantizer] if dot else (quantizers_chosen or list(quantizers.REGISTRY)):
-            known = quantizers.REGISTRY[each].Options.model_fields if each in quantizers.REGISTRY else {}
-            if dot or quantizers_chosen is None or option in known:
-                parsed.setdefault(each, {})[option] = [_scalar(v) for v in names(values)]
+        if dot and quantizer not in chosen:
+            raise FewbitsError(f"--option: got {text!r}, but {quantizer!r} is not chosen; chosen: {', '.join(chosen)}")
+        meant = [quantizer] if dot else [each for each in chosen if len(chosen) == 1 or option in _options(each)]
+        if not meant:
+            raise unknown("option", option, sorted({name for each in chosen for name in _options(each)}))
+        for each in meant:
+            parsed.setdefault(each, {})[option] = [_scalar(v) for v in names(values)]
     return parsed
+
+
+def only_values(options: dict[str, list[Option]]) -> dict[str, Option]:
+    """Return options with their values; FewbitsError where one has several."""
+    for name, values in options.items():
+        if len(values) > 1:
+            several = ",".join(map(str, values))
+            raise FewbitsError(f"--option: got {name}={several}, expected one value: `sweep` runs several")
+    return {name: values[0] for name, values in options.items() if values}
+
+
+def _options(quantizer: str) -> list[str]:
+    return list(quantizers.REGISTRY[quantizer].Options.model_fields) if quantizer in quantizers.REGISTRY else []
 
 
 def _scalar(text: str) -> Option:

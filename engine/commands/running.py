@@ -17,6 +17,7 @@ from engine.commands.parsing import (
     integers,
     models,
     names,
+    only_values,
     only_width,
 )
 from engine.commands.parsing import (
@@ -111,7 +112,7 @@ def run(dataset: str, split_seed: int, quantizer: str, bits: int | None, query_b
         "model": given(model),
     }
     values["bits"] = bits if bits is not None else only_width(quantizer)
-    values["options"] = {name: parsed[0] for name, parsed in parse_options(options).get(quantizer, {}).items()}
+    values["options"] = only_values(parse_options(options, [quantizer]).get(quantizer, {}))
     if query_bits:
         values["query_bits"] = integers(query_bits, "--query-bits")
     folder = runs_root(root)

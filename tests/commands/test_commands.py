@@ -4,13 +4,16 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 
 from engine.__main__ import commands, main
+from engine.commands import looking
 from engine.spec import parse_spec
 from engine.store import folders
 from engine.store.status import engine_pid, start_engine
@@ -91,6 +94,33 @@ def test_a_sweep_runs_what_is_missing_and_the_frontier_follows(engine, root, fir
     assert {"run_id", "recall@20", "latency_p50_us"} <= set(as_json[0])
 
 
+def test_a_frontier_is_of_one_split_and_where_time_counts_of_one_machine(engine, root, first, monkeypatch):
+    other = engine(root, "run", *QUICK, "--quantizer", "uniform", "--bits", "4", "--split-seed", "1", "--json")
+    assert other.returncode == 0, other.stderr
+    refused = engine(root, "frontier", "--dataset", "demo")
+    assert refused.returncode == 1 and "several splits: choose one with --split: split-demo-" in refused.stderr
+    points = looking._points(root)
+    (own, *_) = points.loc[points["run_id"] == json.loads(first.stdout)["run_id"], "split"]
+    shown = engine(root, "frontier", "--dataset", "demo", "--split", own, "--all", "--format", "json")
+    shutil.rmtree(root / json.loads(other.stdout)["run_id"])  # the other tests count what is there
+    assert json.loads(first.stdout)["run_id"] in {row["run_id"] for row in json.loads(shown.stdout)}
+
+    points = points[points["split"] == own]
+    two = pd.concat([points, points.assign(hardware="another machine")], ignore_index=True)
+    monkeypatch.setattr(looking, "_points", lambda _: two)
+    for x, y in (("bytes_per_item", "throughput_qps"), ("train_s", "recall@20"), ("latency_p50_us", "recall@20")):
+        told = engine(root, "frontier", "--dataset", "demo", "--x", x, "--y", y)
+        assert told.returncode == 1 and "several machines: choose one with --hardware" in told.stderr, (x, y)
+    assert engine(root, "frontier", "--dataset", "demo", "--x", "bytes_per_item").returncode == 0
+
+
+def test_what_is_kept_is_of_the_same_trained_model():
+    rows = [("float32", "model-a", 0.2), ("sign", "model-a", 0.1), ("float32", "model-b", 0.4),
+            ("sign", "model-b", 0.1), ("sign", "model-c", 0.1)]  # fmt: skip
+    points = pd.DataFrame(rows, columns=["quantizer", "checkpoint", "recall@20"])
+    assert looking.kept_share(points).fillna(-1).tolist() == [1.0, 0.5, 1.0, 0.25, -1.0]
+
+
 def test_show_and_runs_tell_what_there_is(engine, root, first):
     run_id = json.loads(first.stdout)["run_id"]
     shown = json.loads(engine(root, "show", run_id, "--json", "--verify").stdout)
@@ -158,6 +188,10 @@ def test_export_writes_a_bundle_or_the_recommendations_alone(engine, root, first
         (["run", "--dataset", "demo", "--dim", "0"], ["model.dim", "got 0"]),
         (["run", "--dataset", "demo", "--option", "scale"], ["NAME=VALUE"]),
         (["run", "--dataset", "demo", "--quantizer", "sign", "--option", "scale=column"], ["scale", "column"]),
+        (["run", "--dataset", "demo", "--quantizer", "sign", "--option", "scael=row"], ["scael", "scale"]),
+        (["run", "--dataset", "demo", "--quantizer", "sign", "--option", "sing.scale=row"], ["'sing'", "not chosen"]),
+        (["run", "--dataset", "demo", "--quantizer", "sign", "--option", "scale=row,none"], ["one value", "sweep"]),
+        (["sweep", "--dataset", "demo", "--quantizers", "sign,itq", "--option", "stesp=1"], ["'stesp'", "scale"]),
         (["run", "--dataset", "demo", "--query-bits", "8"], ["own 32 bits"]),
         (["sweep", "--dataset", "demo", "--quantizers", "uniform", "--bits", "3"], ["no 3 bits", "8, 4, 2, 1"]),
         (
