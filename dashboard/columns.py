@@ -15,6 +15,7 @@ MEANINGS = {
     "quantizer": "How the vectors were made small.",
     "bits": "Bits a dimension of the items, as asked for.",
     "options": "The quantizer's own options, as JSON.",
+    "settings": "What was trained otherwise than usual, as JSON, and a split seed other than 0.",
     "query_bits": "Bits of the users' vectors in this search; 32: float32.",
     "items": "Number of items that were searched.",
     "hardware": "Machine that it was measured on.",

@@ -146,6 +146,15 @@ class RunSpec(Strict):
         name = self.quantizer if self.quantizer.endswith(str(self.bits)) else f"{self.quantizer}{self.bits}"
         return f"{self.dataset}-{name}-{self.digest()}"
 
+    def settings(self) -> dict[str, Option]:
+        """Return what tells its training from the usual one with the same encoder, size, loss and seed, and a split
+        seed other than 0.
+        """
+        model = self.model
+        usual = ModelSpec(encoder=model.encoder, dim=model.dim, layers=model.layers, loss=model.loss, seed=model.seed)
+        named = {name: v for name, v in model.model_dump().items() if v != getattr(usual, name)}
+        return named | ({"split_seed": self.split_seed} if self.split_seed else {})
+
 
 def parse_spec(values: dict[str, Any] | str) -> RunSpec:
     """Return the specification in a dict or JSON text.

@@ -39,6 +39,14 @@ def test_layers_do_not_distinguish_encoders_that_have_none():
     assert ModelSpec(encoder="mf", layers=3) == ModelSpec(encoder="mf", layers=0)
 
 
+def test_settings_are_what_was_trained_otherwise_than_usual_for_the_encoder():
+    mf = ModelSpec(encoder="mf", dim=32, seed=3)
+    assert mf.pooling == "all" and RunSpec(dataset="demo", model=mf).settings() == {}, "it is always so without a graph"
+    other = ModelSpec(lr=0.1, pooling="all")
+    found = RunSpec(dataset="demo", model=other, split_seed=2).settings()
+    assert found == {"lr": 0.1, "pooling": "all", "split_seed": 2}
+
+
 def test_users_are_served_at_float_and_own_bits_unless_said_otherwise():
     assert parse_spec({"dataset": "demo", "bits": 4}).query_bits == (32, 4)
     assert parse_spec({"dataset": "demo", "bits": 32}).query_bits == (32,)

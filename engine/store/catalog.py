@@ -49,7 +49,8 @@ wide as (
 select * from (pivot wide on column_name using first(value) group by {keys}, query_bits)
 """
 OF_RUNS = """
-join (select run_id, dataset, encoder, dim, layers, loss, seed, quantizer, bits, options, hardware, finished
+join (select run_id, dataset, encoder, dim, layers, loss, seed, quantizer, bits, options, settings, hardware,
+             finished
       from runs where state = 'done') using (run_id)
 order by run_id, "index", query_bits desc
 """

@@ -105,11 +105,18 @@ def points(path: Path) -> pd.DataFrame:
     return table.merge(more, on="run_id", how="left", validate="m:1")
 
 
+def _whole(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return the columns of a schema; "settings" may be missing: they are not told by what was collected before."""
+    if "settings" in schema.names and "settings" not in table.column_names:
+        table = table.append_column("settings", pa.nulls(table.num_rows, pa.string()))
+    return table.select(schema.names)
+
+
 def _read(path: Path, key: str, schema: pa.Schema) -> pa.Table:
     if not there(path):
         return schema.empty_table()
     try:
-        return pq.read_table(path / FILES[key], columns=schema.names).cast(schema)
+        return _whole(pq.read_table(path / FILES[key]), schema).cast(schema)
     except (pa.ArrowException, OSError, KeyError) as error:
         raise FewbitsError(
             f"{path / FILES[key]} cannot be read as reference rows ({type(error).__name__}): fetch it again, or write "

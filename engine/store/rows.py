@@ -15,7 +15,8 @@ from engine.store.scaling import results
 RUNS = pa.schema([
     ("run_id", pa.string()), ("state", pa.string()), ("dataset", pa.string()), ("encoder", pa.string()),
     ("dim", pa.int32()), ("layers", pa.int32()), ("loss", pa.string()), ("seed", pa.int32()),
-    ("quantizer", pa.string()), ("bits", pa.int32()), ("options", pa.string()), ("spec", pa.string()),
+    ("quantizer", pa.string()), ("bits", pa.int32()), ("options", pa.string()), ("settings", pa.string()),
+    ("spec", pa.string()),
     ("submitted", pa.timestamp("us")), ("started", pa.timestamp("us")), ("finished", pa.timestamp("us")),
     ("attempts", pa.int32()), ("error", pa.string()), ("checkpoint", pa.string()), ("split", pa.string()),
     ("machine", pa.string()), ("hardware", pa.string()), ("notes", pa.string()),
@@ -73,7 +74,8 @@ def _spec_columns(run_id: str, spec: RunSpec) -> dict[str, Any]:
     return {
         "run_id": run_id, "dataset": spec.dataset, "encoder": model.encoder, "dim": model.dim, "layers": model.layers,
         "loss": model.loss, "seed": model.seed, "quantizer": spec.quantizer, "bits": spec.bits,
-        "options": json.dumps(spec.options, sort_keys=True), "spec": spec.canonical(),
+        "options": json.dumps(spec.options, sort_keys=True),
+        "settings": json.dumps(spec.settings(), sort_keys=True), "spec": spec.canonical(),
     }  # fmt: skip
 
 

@@ -67,14 +67,17 @@ def request(root: Path, run_id: str) -> Request | None:
 
 
 def ask(root: Path, run_id: str, items: Any, now_ns: int) -> None:
-    """Add sizes to what is asked for a run; an earlier failure is forgotten."""
-    sizes = checked_sizes(items)
+    """Add sizes to what is asked for a run."""
     with _changing(root):
-        former = request(root, run_id)
-        if former is None or former.error:
-            _keep(root, Request(run_id, sizes, now_ns))
-        else:
-            _keep(root, replace(former, items=checked_sizes(former.items + sizes)))
+        _keep(root, joined(request(root, run_id), run_id, items, now_ns))
+
+
+def joined(former: Request | None, run_id: str, items: Any, now_ns: int = 0) -> Request:
+    """Return a request with sizes added to what was asked before; an earlier failure is forgotten."""
+    sizes = checked_sizes(items)
+    if former is None or former.error:
+        return Request(run_id, sizes, now_ns)
+    return replace(former, items=checked_sizes(former.items + sizes))
 
 
 def update(root: Path, run_id: str, **changes: Any) -> Request | None:

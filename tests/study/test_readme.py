@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from engine.errors import FewbitsError
@@ -74,6 +75,18 @@ def test_a_study_of_two_machines_tells_how_many_runs_each_made(folder):
     section = readme.section(folder)
     assert f"measured on Some CPU, 2 cores ({ours} runs); Other CPU, 4 cores ({others} runs), 2026" in section
     assert "Each names its commit, one of 2, and its versions" in section and other["commit"] not in section
+
+
+def test_rows_that_were_collected_before_settings_were_told_can_be_read_and_written_again(tmp_path, folder):
+    for name in reference.FILES.values():
+        table = pq.read_table(folder / name)
+        pq.write_table(table.drop_columns([c for c in ("settings",) if c in table.column_names]), tmp_path / name)
+    runs, rows = reference.stored(tmp_path)
+    assert {run["settings"] for run in runs} == {None} and len(reference.points(tmp_path)) > 0
+    assert reference.write(tmp_path, runs, rows) > 0
+    pq.write_table(pq.read_table(tmp_path / "runs.parquet").drop_columns(["form"]), tmp_path / "runs.parquet")
+    with pytest.raises(FewbitsError, match="cannot be read as reference rows"):
+        reference.stored(tmp_path)
 
 
 def test_without_rows_or_a_place_the_command_says_what_to_do(tmp_path, folder):
