@@ -14,8 +14,9 @@ import pandas as pd
 from engine.errors import FewbitsError
 from engine.frontier import bootstrap_means
 
-KEYS = ["dataset", "encoder", "dim", "layers", "loss", "quantizer", "bits", "options", "query_bits", "index"]
-"""What the points of one configuration have in common."""
+KEYS = ["dataset", "encoder", "dim", "layers", "loss", "settings", "quantizer", "bits", "options", "query_bits",
+        "index"]  # fmt: skip
+"""What the points of one configuration have in common: all but the seed of its model."""
 PREFERENCES = {"quality": "Best lists", "index_bytes": "Least memory", "latency": "Fastest search"}
 SAME_COST = 0.02
 """Two costs that differ by less than this share count as equal: such differences do not decide what is shipped."""

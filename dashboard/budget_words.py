@@ -12,7 +12,7 @@ from dashboard.widgets import plain
 
 def name(row: pd.Series) -> str:
     """Return a configuration in words."""
-    return f"{row['method']}, {labels.queries(row['query_bits'])}"
+    return str(row["name"])
 
 
 def room(row: pd.Series, column: str, limits: dict[str, float]) -> str | None:

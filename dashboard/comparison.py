@@ -3,7 +3,6 @@
 As in `dashboard.data`, caches are keyed by the runs folder, the snapshot's name and plain ids.
 """
 
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import streamlit as st
 
-from dashboard import data, labels, results, who_loses
+from dashboard import data, labels, naming, results, who_loses
 from dashboard.compare import Key
 from engine.errors import FewbitsError
 from engine.store.lists import LIST_K
@@ -49,10 +48,11 @@ def offered(root: str, snapshot: str) -> dict[Key, str]:
     points = data.points()
     if points.empty:
         return {}
-    rows = points.sort_values("finished", ascending=False, kind="stable").to_dict("records")
-    words = {(row["run_id"], int(row["query_bits"])): labels.point(row, defaults) for row in rows}
-    times = Counter(words.values())  # the choice goes by the words: equal ones get the end of their run's id
-    return {key: word if times[word] == 1 else f"{word} · {key[0][-12:]}" for key, word in words.items()}
+    points = points.sort_values("finished", ascending=False, kind="stable")
+    keys = list(zip(points["run_id"].tolist(), points["query_bits"].astype(int).tolist(), strict=True))
+    words = [labels.point(row, defaults) for row in points.to_dict("records")]
+    named = naming.told_apart(words, points["settings"].tolist(), points["run_id"].tolist())
+    return dict(zip(keys, named, strict=True))
 
 
 def rows_of(keys: list[Key]) -> list[dict[str, Any]]:

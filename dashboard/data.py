@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import streamlit as st
 
-from dashboard import labels
+from dashboard import labels, naming
 from engine.errors import FewbitsError
 from engine.spec import FLOAT_BITS, RunSpec
 from engine.store import catalog, prepared, rows
@@ -89,13 +89,14 @@ def measurements(run_id: str) -> pd.DataFrame:
 
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _runs(folder: str, name: str) -> pd.DataFrame:
-    table = catalog.runs(Path(folder)).astype({"error": object, "checkpoint": object, "split": object})
+    table = naming.with_settings(catalog.runs(Path(folder)))
+    table = table.astype({"error": object, "checkpoint": object, "split": object})
     return table.assign(**{c: table[c].where(table[c].notna(), None) for c in ("error", "checkpoint", "split")})
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _points(folder: str, name: str, scaled: bool = False) -> pd.DataFrame:
-    return catalog.scaled_points(Path(folder)) if scaled else catalog.points(Path(folder))
+    return catalog.scaled_points(Path(folder)) if scaled else naming.with_settings(catalog.points(Path(folder)))
 
 
 @st.cache_data(show_spinner=False, max_entries=12)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import budget, data, frontiers, results, sizes
+from dashboard import budget, data, frontiers, naming, results, sizes
 from dashboard.budget import Budget
 from engine.errors import FewbitsError
 from engine.frontier import paired_difference
@@ -48,6 +48,7 @@ def decide(
     table = frontiers.share_of_float(table[table["dataset"] == dataset], asked.quality)
     table = table if items is None else sizes.at(table, data.scaled_points(), items)
     found = budget.configurations(frontiers.filtered(table, [dataset], hardware, {}), asked)
+    found = found.assign(name=naming.configurations(found))
     meeting = found[found["over"] == 0]
     if meeting.empty:
         return Decision(found)

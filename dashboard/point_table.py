@@ -1,6 +1,8 @@
 """The points of Trade-offs as a table: human columns, best first. Pure but for streamlit's descriptions of columns."""
 
+import zlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -11,6 +13,7 @@ from dashboard.labels import COSTS, QUALITY, Axis
 
 MODEL = ["encoder", "dim", "layers", "loss", "seed"]
 """What a model's name is made of (all columns would take ten times as long to go through)."""
+NEEDED = ["run_id", "query_bits", "method", "frontier", "dataset", "hardware", "finished", "settings"]
 ROWS = 300
 """Rows that the table shows; of more points, those on the frontier and the best of the others."""
 
@@ -26,6 +29,11 @@ class Listing:
     """Run id and query bits of each row."""
     left_out: int
     """How many points have no row."""
+
+    @cached_property
+    def name(self) -> int:
+        """A number that is another one for other rows or another order: a selection goes by the rows' numbers."""
+        return zlib.crc32(repr(self.keys).encode())
 
 
 def listing(judged: pd.DataFrame, x: Axis, y: Axis, qualities: list[str]) -> Listing:
@@ -49,7 +57,7 @@ def _others(qualities: list[str]) -> list[Axis]:
 def needed(qualities: list[str]) -> list[str]:
     """Return the columns that `listing` reads beside those of the axes."""
     others = [axis.column for axis in _others(qualities)]
-    return ["run_id", "query_bits", "method", "frontier", "dataset", "hardware", "finished", *MODEL, *others]
+    return [*NEEDED, *MODEL, *others]
 
 
 def _table(ordered: pd.DataFrame, x: Axis, y: Axis, qualities: list[str]) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -65,6 +73,11 @@ def _table(ordered: pd.DataFrame, x: Axis, y: Axis, qualities: list[str]) -> tup
             columns[axis.title] = ordered[axis.column] * axis.scale
             settings[axis.title] = number(format=axis.format, help=axis.help)
     columns |= {"Data set": ordered["dataset"], "Model": [labels.model(r) for r in ordered[MODEL].to_dict("records")]}
+    if ordered["settings"].nunique(dropna=False) > 1:
+        columns["Trained otherwise"] = [labels.settings_text(text) for text in ordered["settings"]]
+        settings["Trained otherwise"] = st.column_config.TextColumn(
+            help="Training settings that are not as usual, and another split of the data: test items differ then."
+        )
     columns |= {"Measured on": ordered["hardware"], "Finished": ordered["finished"]}
     settings["Finished"] = st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", help="Time in UTC.")
     return pd.DataFrame(columns), settings

@@ -9,7 +9,8 @@ from dashboard import labels
 from engine.spec import DRIFT_LIMIT
 
 NEEDED = (
-    "method", "query_bits", "dataset", "encoder", "dim", "layers", "loss", "seed", "hardware", "items",
+    "method", "query_bits", "dataset", "encoder", "dim", "layers", "loss", "settings", "seed", "hardware",
+    "items",
     "calibration_drift", *labels.COSTS,
     *(f"{kind}@20{end}" for kind in labels.QUALITY for end in ("", "_low", "_high")),
 )  # fmt: skip
@@ -26,6 +27,8 @@ def records(points: pd.DataFrame) -> list[dict[str, Any]]:
 def hover(row: dict[str, Any]) -> str:
     """Return the full specification and the main measurements of a point, as lines."""
     lines = [f"<b>{row['method']}</b>, {labels.queries(row['query_bits'])}", f"{row['dataset']} · {labels.model(row)}"]
+    if settings := labels.settings_text(row.get("settings")):
+        lines.append(f"not as usual: {settings}")
     for column in ("recall@20", "ndcg@20", "overlap@20"):
         lines.append(f"{labels.axis_title(column)}: {labels.share(row.get(column))}{_interval(row, column)}")
     for axis in labels.COSTS.values():

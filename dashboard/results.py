@@ -3,11 +3,11 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, frontiers, labels
+from dashboard import data, frontiers, labels, naming
 from engine import sweep
 from engine.spec import RunSpec
 
-NAMING = ["run_id", "dataset", "quantizer", "bits", "options", "encoder", "dim", "layers", "loss", "seed"]
+NAMING = ["dataset", "quantizer", "bits", "options", "encoder", "dim", "layers", "loss", "seed"]
 """What a run's name is made of (all columns of thousands of runs would take ten times as long to go through)."""
 
 
@@ -24,7 +24,9 @@ def _described(folder: str, name: str) -> pd.DataFrame:
 
 
 def names() -> dict[str, str]:
-    """Return how each run is called, the newest first. Not to be changed: it is shared."""
+    """Return how each run is called, the newest first; no two are called the same: a choice goes by its words. Not to
+    be changed: it is shared.
+    """
     name = data.snapshot()
     return {} if name is None else _names(str(data.root()), name)
 
@@ -32,8 +34,10 @@ def names() -> dict[str, str]:
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _names(folder: str, name: str) -> dict[str, str]:
     defaults = data.defaults()
-    rows = data.runs()[NAMING].to_dict("records")
-    return {row["run_id"]: labels.run(row, defaults) for row in rows}
+    runs = data.runs()
+    ids, settings = runs["run_id"].tolist(), runs["settings"].tolist()
+    words = [labels.run(row, defaults) for row in runs[NAMING].to_dict("records")]
+    return dict(zip(ids, naming.told_apart(words, settings, ids), strict=True))
 
 
 def trained() -> frozenset[str]:

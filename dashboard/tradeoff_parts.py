@@ -64,8 +64,8 @@ def beneath(shown: pd.DataFrame, listing: Listing, rows: Rows) -> Chosen:
         st.subheader("The same points as a table", anchor=False)
         downloads.table(lambda: frontiers.originals(rows(), shown), "fewbits-points", "t")
     event = st.dataframe(
-        listing.table, column_config=listing.settings, hide_index=True, key="t_table", selection_mode="multi-row",
-        on_select="rerun", height=min(35 * (len(listing.table) + 1) + 3, 460),
+        listing.table, column_config=listing.settings, hide_index=True, selection_mode="multi-row", on_select="rerun",
+        key=f"t_table_{listing.name:x}", height=min(35 * (len(listing.table) + 1) + 3, 460),
     )  # fmt: skip
     n = listing.left_out
     rest = f" {n:,} points off the frontier are left out; the download holds all." if n else ""

@@ -23,7 +23,8 @@ def points(**columns: object) -> pd.DataFrame:
         "recall@20_low": [0.19, 0.17, 0.09],
         "recall@20_high": [0.22, 0.20, 0.12],
         "frontier": [True, True, False],
-        "encoder": "lightgcn", "dim": 64, "layers": 2, "loss": "softmax", "seed": 0, "hardware": "Fake CPU",
+        "encoder": "lightgcn", "dim": 64, "layers": 2, "loss": "softmax", "settings": "{}", "seed": 0,
+        "hardware": "Fake CPU",
     }  # fmt: skip
     return pd.DataFrame(table | columns)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard import budget
+from dashboard import budget, naming
 from dashboard.budget import Budget
 from engine.errors import FewbitsError
 from engine.store import inbox
@@ -21,8 +21,8 @@ def points(**columns: list[object]) -> pd.DataFrame:
         "query_bits": [32, 4, 4, 1], "recall@20": [0.20, 0.198, 0.199, 0.15],
         "recall@20_share": [1.0, 0.99, 0.995, 0.75], "latency_p99_us": [400.0, 60.0, 61.0, 30.0],
         "index_bytes": [256e6, 17e6, 17e6, 4e6], "bytes_per_item": [256.0, 17.0, 17.0, 4.0], "seed": 0,
-        "dataset": "a", "encoder": "lightgcn", "dim": 64, "layers": 3, "loss": "softmax", "options": "{}",
-        "index": "i", "finished": pd.Timestamp("2026-01-01"),
+        "dataset": "a", "encoder": "lightgcn", "dim": 64, "layers": 3, "loss": "softmax", "settings": "{}",
+        "options": "{}", "index": "i", "finished": pd.Timestamp("2026-01-01"),
     }  # fmt: skip
     return pd.DataFrame({**table, **columns})
 
@@ -48,6 +48,14 @@ def test_without_limits_everything_meets_and_what_is_not_measured_is_not_said_to
     found = budget.configurations(unknown, ASKED).set_index("quantizer")["over"]
     assert np.isnan(found["uniform"]) and found["hqgnn"] == 0
     assert budget.configurations(unknown.drop(columns="latency_p99_us"), ASKED).empty
+
+
+def test_models_that_were_trained_otherwise_are_configurations_of_their_own():
+    other = points(settings='{"lr": 0.1}', run_id=["f1", "u1", "h1", "s1"], **{"recall@20": [0.1, 0.1, 0.1, 0.1]})
+    found = budget.configurations(pd.concat([points(), other]).assign(method="a method"), ASKED)
+    assert len(found) == 8 and set(found["quality"]) == {0.20, 0.198, 0.199, 0.15, 0.1}
+    named = naming.configurations(found[found["quantizer"] == "uniform"])
+    assert sorted(named) == ["a method, 4-bit users", "a method, learning rate 0.1, 4-bit users"]
 
 
 def test_seeds_are_one_configuration():

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dashboard import data, labels, peers
+from dashboard import data, labels, naming, peers
 from engine.codes.peers import KINDS
 from tests.dashboard import make_runs
 
@@ -13,6 +13,16 @@ DEFAULTS = {"hqgnn": {"scale": "row", "gste": True, "centred": False, "ema": 0.9
 
 def told(**options: object) -> str:
     return labels.options_text(json.dumps(options), DEFAULTS["hqgnn"])
+
+
+def test_no_two_runs_are_called_the_same():
+    """A choice goes by its words: of two that are equal only one could be chosen."""
+    words, ids = ["a", "a", "b", "c", "c"], [f"demo-sign1-{n:012d}" for n in range(5)]
+    settings = ["{}", '{"lr": 0.1, "split_seed": 1}', "{}", None, "{}"]
+    assert naming.told_apart(words, settings, ids) == [
+        "a", "a · learning rate 0.1, split seed 1", "b", "c · 000000000003", "c · 000000000004",
+    ]  # fmt: skip
+    assert len(set(naming.told_apart(["a"] * 5, ["{}"] * 5, ids))) == 5
 
 
 def test_options_at_their_default_are_not_told():

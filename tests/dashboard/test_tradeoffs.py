@@ -3,7 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import data, results
+from dashboard import data, labels, point_table, results
 from dashboard.tradeoff_controls import EVERY
 from tests.dashboard import make_runs
 from tests.dashboard.conftest import button, texts
@@ -56,6 +56,16 @@ def test_a_shared_table_is_not_changed_by_who_uses_it(runs):
     for table in (results.described(), data.points()):
         table["quantizer"] = "spoilt"
     assert "spoilt" not in set(results.described()["quantizer"]) | set(data.points()["quantizer"])
+
+
+def test_the_table_s_selection_goes_with_its_rows(runs):
+    """It goes by the rows' numbers: with other rows, or in another order, they would name other points."""
+    x, y = labels.axis("bytes_per_item"), labels.axis("recall")
+    table = results.described().assign(frontier=True)
+    whole = point_table.listing(table, x, y, [])
+    assert whole.name == point_table.listing(table, x, y, []).name
+    assert whole.name != point_table.listing(table[table["quantizer"] != "sign"], x, y, []).name
+    assert whole.name != point_table.listing(table.assign(**{"recall@20": -table["recall@20"]}), x, y, []).name
 
 
 def chosen(n: int) -> AppTest:

@@ -1,0 +1,44 @@
+"""Names that tell runs and configurations apart. Pure."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pandas as pd
+
+from dashboard import labels
+
+END = 12
+"""Characters of a run's id that no other run of its name shares."""
+
+
+def with_settings(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of the catalog with "settings", which an engine of an earlier version that serves still lacks."""
+    return table if "settings" in table else table.assign(settings=None)
+
+
+def told_apart(words: Sequence[str], settings: Sequence[str | None], run_ids: Sequence[str]) -> list[str]:
+    """Return names of which no two are equal: where several were, with what was trained otherwise than usual, and
+    where that is not enough with the end of their run's id.
+    """
+    return _with(_with(words, [labels.settings_text(text) for text in settings]), [i[-END:] for i in run_ids])
+
+
+def _with(words: Sequence[str], more: Sequence[str]) -> list[str]:
+    times = Counter(words)
+    return [f"{word} · {text}" if times[word] > 1 and text else word for word, text in zip(words, more, strict=True)]
+
+
+def configurations(table: pd.DataFrame) -> list[str]:
+    """Return the name of each configuration (`dashboard.budget.configurations`): its method and how users are searched,
+    and of its model what is not the same for all.
+    """
+    telling = {
+        "encoder": labels.name, "dim": "{} dimensions".format, "layers": "{} layers".format, "loss": labels.name,
+        "settings": labels.settings_text,
+    }  # fmt: skip
+    varying = {column: told for column, told in telling.items() if table[column].nunique(dropna=False) > 1}
+    named = []
+    for row in table.to_dict("records"):
+        more = [told(row[column]) for column, told in varying.items()]
+        named.append(", ".join([row["method"], *filter(None, more), labels.queries(row["query_bits"])]))
+    return named
