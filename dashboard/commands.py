@@ -1,5 +1,6 @@
 """What the dashboard asks for: starting the engine, submitting, cancelling, retrying. It never writes results."""
 
+import contextlib
 import logging
 import threading
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ from dashboard import data
 from engine.errors import FewbitsError
 from engine.spec import RunSpec
 from engine.store import inbox, status
-from engine.store.scaling import Request, requests
+from engine.store.scaling import Request, joined, requests
 
 
 class Starter:
@@ -107,12 +108,15 @@ def scale(run_ids: Iterable[str], items: int) -> None:
 
 
 def scaling() -> list[Request]:
-    """Return what was asked for at larger catalogues and is not measured yet, oldest first; what the engine has not
-    read comes last."""
-    known = requests(data.root())
-    unread = [command for _, command in inbox.pending(data.root()) if _run_id(command)]
-    posted = [Request(c["run_id"], tuple(c["items"])) for c in unread if c["command"] == "scale"]
-    return known + posted
+    """Return what was asked for at larger catalogues and is not measured yet, oldest first, each run once; what the
+    engine has not read is added as it will do.
+    """
+    known = {request.run_id: request for request in requests(data.root())}
+    for _, command in inbox.pending(data.root()):
+        if (run_id := _run_id(command)) and command["command"] == "scale":
+            with contextlib.suppress(FewbitsError):  # the engine will say what is wrong with it
+                known[run_id] = joined(known.get(run_id), run_id, command.get("items"))
+    return list(known.values())
 
 
 def asked_for() -> dict[str, str]:

@@ -52,7 +52,7 @@ def drawings(
     filters: Filters,
     widths: ruler.Widths,
     _passing: Callable[[], pd.DataFrame],
-    _table: pd.DataFrame,
+    _floats: pd.DataFrame,
 ) -> Drawings:
     """Return the charts of the points that pass the filters, and their table.
 
@@ -61,15 +61,15 @@ def drawings(
     name : of all points
     widths : of the page's charts, in pixels
     _passing : gives the points, which the other arguments name
-    _table : all points
+    _floats : the float32 points to compare with (`dashboard.shipped.floats`)
     """
     shown = _passing()
-    needed = {*charts.needed(view.x, view.y), *point_table.needed(view.qualities), *view.by, "checkpoint"}
+    needed = {*charts.needed(view.x, view.y), *point_table.needed(view.qualities), *view.by, *frontiers.SAME}
     narrow = shown[[column for column in shown if column in needed]]
     judged = frontiers.judged(narrow, view.x.column, view.y.column, view.by)
     panels = frontiers.panels(judged, view.by, view.datasets)
     some = panels[:PANELS]
-    made = [_drawn(title, points, _table, view, filters, len(panels) > 1) for title, points in some]
+    made = [_drawn(title, points, _floats, view, filters, len(panels) > 1) for title, points in some]
     for one in made:
         ruler.fit(one.figure, widths["whole" if len(made) == 1 else "half"])
     listed = point_table.listing(judged, view.x, view.y, view.qualities)
@@ -77,22 +77,22 @@ def drawings(
 
 
 def _drawn(
-    title: str, points: pd.DataFrame, table: pd.DataFrame, view: View, filters: Filters, narrow: bool
+    title: str, points: pd.DataFrame, floats: pd.DataFrame, view: View, filters: Filters, narrow: bool
 ) -> Drawing:
-    lines = [r for axis, name in ((view.y, "y"), (view.x, "x")) for r in _references(points, table, axis, name)]
+    lines = [r for axis, name in ((view.y, "y"), (view.x, "x")) for r in _references(points, floats, axis, name)]
     logs = {"log_x": filters.log_x, "log_y": filters.log_y}
     figure = charts.tradeoffs(points, view.x, view.y, **logs, references=lines, narrow=narrow)
     marks = sum(len(trace.customdata) for trace in figure.data if trace.customdata is not None)
     return Drawing(title, figure, len(points), int(points["frontier"].sum()), marks)
 
 
-def _references(points: pd.DataFrame, table: pd.DataFrame, axis: Axis, name: str) -> list[Reference]:
+def _references(points: pd.DataFrame, floats: pd.DataFrame, axis: Axis, name: str) -> list[Reference]:
     """Return the line of float32 on an axis: 1 for shares and overlap, else the best of the same models; none for
     costs."""
     if axis.column.partition("@")[0] not in QUALITY:
         return []
     if axis.column.endswith("_share") or axis.column.startswith("overlap"):
         return [Reference(name, "float32", 1.0)]
-    floats = table[(table["quantizer"] == "float32") & table["checkpoint"].isin(points["checkpoint"])]
-    best = floats[axis.column].max() if len(floats) else float("nan")
+    same = floats.merge(points[frontiers.SAME].dropna().drop_duplicates(), on=frontiers.SAME)
+    best = same[axis.column].max() if len(same) else float("nan")
     return [] if pd.isna(best) else [Reference(name, f"float32: {best:.4f}", float(best))]

@@ -15,6 +15,8 @@ FILTERS = {
 }  # fmt: skip
 """The columns that can be filtered by, and their names, in the order in which they are shown."""
 
+SAME = ["source", "checkpoint"]
+"""What points have in common whose quality is compared with float32: where they come from, and the trained model."""
 NAMING = ["quantizer", "bits", "encoder", "options"]
 """The columns that a method's name is made of."""
 
@@ -63,14 +65,22 @@ def of(table: pd.DataFrame, datasets: Sequence[str]) -> pd.Series:
     return table["dataset"].isin(list(datasets))
 
 
-def reference(table: pd.DataFrame, column: str) -> pd.Series:
+def reference(table: pd.DataFrame, column: str, floats: pd.DataFrame | None = None) -> pd.Series:
     """Return for each point what the float32 run on the same checkpoint reached, NaN where there is no such run.
 
-    ``table`` must hold all points, not the filtered ones, so that hiding float32 does not take the reference away.
+    Where points have a "source" it is the same one: a checkpoint's name is that of its settings, and training ends
+    elsewhere on another kind of machine.
+
+    Parameters
+    ----------
+    floats : the points among which float32 is looked for; None: ``table``, which must then hold all points, not the
+        filtered ones, so that hiding float32 does not take the reference away.
     """
-    floats = table[(table["quantizer"] == "float32") & table["checkpoint"].notna()]
-    best = floats.groupby("checkpoint")[column].max()
-    return table["checkpoint"].map(best).astype(float).rename("reference")
+    known = table if floats is None else floats
+    known = known[(known["quantizer"] == "float32") & known["checkpoint"].notna()]
+    keys = [key for key in SAME if key in table]
+    best = known.groupby(keys)[column].max().rename("reference")
+    return table[keys].join(best, on=keys)["reference"].astype(float)
 
 
 def judged(table: pd.DataFrame, x: str, y: str, by: Sequence[str] = ("dataset",)) -> pd.DataFrame:
@@ -103,9 +113,11 @@ def panels(points: pd.DataFrame, by: Sequence[str], order: Sequence[str] = ()) -
     return [(" · ".join(key[place] for place in telling), group) for key, group in groups]
 
 
-def share_of_float(table: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Return the table with ``<column>_share``: the metric divided by what float32 reached on the same checkpoint."""
-    return table.assign(**{f"{column}_share": table[column] / reference(table, column)})
+def share_of_float(table: pd.DataFrame, column: str, floats: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return the table with ``<column>_share``: the metric divided by what float32 reached on the same checkpoint; see
+    `reference`.
+    """
+    return table.assign(**{f"{column}_share": table[column] / reference(table, column, floats)})
 
 
 def distinct(table: pd.DataFrame, column: str) -> list[Any]:

@@ -63,6 +63,18 @@ def beside(own: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([own, shipped[~shipped["run_id"].isin(own["run_id"])]], ignore_index=True)
 
 
+def floats(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the float32 points to compare those of `beside` with: theirs, and the shipped ones that were measured here
+    as well and have therefore no point of their own.
+    """
+    known = table[table["quantizer"] == "float32"]
+    if not (table["source"] == "reference").any():
+        return known
+    shipped = points()
+    shadowed = (shipped["quantizer"] == "float32") & ~shipped["run_id"].isin(known[known["source"] != "own"]["run_id"])
+    return pd.concat([known, shipped[shadowed]], ignore_index=True)
+
+
 def datasets(table: pd.DataFrame) -> list[str]:
     """Return the data sets of `beside`: one's own first, the last measured before others; then `FIRST`."""
     last = table.groupby(["source", "dataset"], sort=False)["finished"].max().reset_index()

@@ -9,6 +9,7 @@ from dashboard.budget import PREFERENCES, Budget
 from dashboard.decision import Decision, decide
 from dashboard.labels import COSTS, QUALITY
 from dashboard.widgets import LINK, NEW_RUN_PAGE, QUEUE_PAGE, open_run, plain, sentence
+from engine.data import registry
 from engine.errors import FewbitsError
 from engine.spec import KS
 
@@ -53,6 +54,7 @@ def _controls(points: pd.DataFrame) -> tuple[str, str | None, int | None, Budget
     with d:
         items = size_parts.choose(data.scaled_points(), key="b_items")
     own = points[points["dataset"] == dataset]
+    own = own if items is None else sizes.at(own, data.scaled_points(), items)
     machines = sorted(own["hardware"].dropna().unique())
     hardware = machines[0] if machines else None
     if len(machines) > 1:
@@ -141,6 +143,11 @@ def _nothing(found: Decision, asked: Budget, dataset: str) -> None:
 
 def _try(found: Decision, dataset: str) -> None:
     """Offer every quantizer and width that was not measured with the same model yet."""
+    if dataset not in registry.names(data.root()):
+        st.markdown(
+            "Its data are no longer here, so that nothing more can be measured: add them again for that."
+        )
+        return
     run_id = found.table.sort_values("quality", ascending=False)["run_ids"].iloc[0][0]
     methods = [m for m in data.methods("quantizer") if not m.get("unavailable") and m["name"] != "peer"]
     if not methods:

@@ -52,6 +52,16 @@ def _datasets() -> list[str]:
     return chosen
 
 
+def _offer(widths: list[int]) -> None:
+    """Choose all widths at first, and new ones as long as all were chosen: a choice of some stays as it is."""
+    before, state = st.session_state.get("n_widths"), st.session_state
+    if before is None or set(before) <= set(state.get("n_bits") or ()):
+        state["n_bits"] = widths
+    else:
+        state["n_bits"] = [width for width in state.get("n_bits") or () if width in widths]
+    state["n_widths"] = widths
+
+
 def _compression(quantizers: list[dict[str, Any]]) -> tuple[list[str], list[int], list[str], dict[str, Any]]:
     """Return the chosen quantizers, bit-widths, query precisions, and the values of each quantizer's own options."""
     known = {q["name"]: q for q in quantizers if not q.get("unavailable")}
@@ -64,17 +74,18 @@ def _compression(quantizers: list[dict[str, Any]]) -> tuple[list[str], list[int]
     left, right = st.columns(2)
     bits: list[int] = []
     if widths:
+        _offer(widths)
         bits = left.pills(
-            "Bits", widths, selection_mode="multi", default=widths, key=f"n_bits_{widths}",
+            "Bits", widths, selection_mode="multi", key="n_bits",
             help="Bits of one stored number; for product quantizers (PQ and its kin) those of one code, which stands "
             "for several numbers. For quantizers with a choice of widths; the others have one of their own. Choosing "
-            "none means all.",
+            "none means all.", **KEEP,
         )  # fmt: skip
     queries = right.pills(
         "Users searched at", list(QUERIES), selection_mode="multi", default=list(QUERIES), key="n_queries",
         format_func=lambda q: QUERIES[q],
         help="A user's vector is not stored in the catalogue, so it may stay float32 (better lists) or shrink with the "
-        "items (often faster). Both are measured within one run.",
+        "items (often faster). Both are measured within one run.", **KEEP,
     )  # fmt: skip
     options: dict[str, Any] = {}
     if chosen:

@@ -63,16 +63,18 @@ def render() -> None:
 
 
 def _drawings(table: pd.DataFrame, scaled: pd.DataFrame, view: View, filters: Filters) -> Drawings:
+    floats = shipped.floats(table)
+
     def passing() -> pd.DataFrame:  # asked for once for each choice
         own = table
         for column in view.qualities if view.share else []:
-            own = frontiers.share_of_float(own, column)
+            own = frontiers.share_of_float(own, column, floats)
         sized = own if view.items is None else sizes.at(own, scaled, view.items)
         return frontiers.filtered(sized, view.datasets, filters.hardware, filters.chosen)
 
     name = f"{data.snapshot()} {shipped.version()} {len(table)}"
     widths = ruler.widths_for("t_chart", repr((name, view, filters)))
-    return drawings(str(data.root()), name, view, filters, widths, passing, table)
+    return drawings(str(data.root()), name, view, filters, widths, passing, floats)
 
 
 def _timed(here: pd.DataFrame, table: pd.DataFrame, scaled: pd.DataFrame, view: View) -> pd.DataFrame | None:

@@ -79,6 +79,21 @@ def test_a_run_measured_here_takes_the_place_of_the_shipped_one(runs, reference)
     assert set(table[table["run_id"] == same["run_id"].iloc[0]]["source"]) == {"own"}
 
 
+def test_shares_of_float32_are_of_the_same_machine_s_model(runs, reference):
+    """A model's name is that of its settings: trained on two machines, one name stands for two models."""
+    there = shipped.points()
+    floats = there[there["quantizer"] == "float32"]
+    own = floats.assign(**{"recall@20": 1.0}, hardware="My CPU").drop(columns="source")
+    table = shipped.beside(own)
+    of_four = (table["form"] == "uniform 4 bit") & (table["query_bits"] == 32)
+    assert not ((table["source"] == "reference") & (table["quantizer"] == "float32")).any(), "measured here as well"
+    shares = frontiers.share_of_float(table, "recall@20", shipped.floats(table))["recall@20_share"]
+    assert shares[of_four].tolist() == pytest.approx([0.995] * of_four.sum(), abs=0.0051), "0.2 before, of one's own"
+    assert (shares[table["source"] == "own"] == 1).all()
+    mine = table.assign(source="own")
+    assert (frontiers.share_of_float(mine, "recall@20")["recall@20_share"][of_four] < 0.3).all()
+
+
 def test_selected_reference_points_say_why_they_cannot_be_opened(runs, reference):
     def page() -> None:
         import streamlit as st

@@ -68,6 +68,13 @@ def test_times_of_two_machines_at_a_size_are_never_on_one_chart(show, runs, root
     assert len(machines) == 3  # each of them, or a chart for each
 
 
+def test_a_budget_at_a_size_takes_the_machine_that_it_was_measured_on_there(show, runs, root):
+    make_runs.scaled(root, runs, hardware="Another CPU")
+    app = show("budget", {"b_items": MILLION})
+    assert not app.error and "Nothing is measured" not in texts(app)
+    assert any("Ship" in s.value or "nearest" in s.value for s in [*app.subheader, *app.markdown])
+
+
 def test_the_run_page_shows_its_sizes_and_asks_for_another(show, runs, root):
     make_runs.scaled(root, runs[3:4])
     app = show("run", run_id=runs[3], part="Speed and memory")
@@ -89,6 +96,10 @@ def test_the_queue_shows_what_is_asked_for_and_why_it_failed(show, runs, root):
     app.button(key=f"again_{runs[2]}").click().run()
     posted = [(c["command"], c["run_id"]) for _, c in inbox.pending(root)]
     assert posted == [("cancel", runs[1]), ("scale", runs[2])]
+    assert not app.error and not app.exception, "what was asked again stands there once, as waiting"
+    assert "At larger catalogues (2)" in texts(app) and "do not fit" not in texts(app)
+    inbox.scale(root, runs[1], [10 * MILLION])
+    assert "1,000,000 and 10,000,000 items: waiting" in texts(show("queue"))
 
 
 def test_what_failed_is_told_where_it_was_asked_for_and_can_be_asked_again(show, runs, root):

@@ -42,6 +42,13 @@ def test_a_catalog_that_cannot_be_read_is_a_sentence(show, runs, root, view, mon
         assert "cannot be read" in app.error[0].value
 
 
+def test_a_budget_on_a_data_set_that_was_removed_says_that_nothing_more_can_be_measured(show, runs, root):
+    make_runs.make_runs(root, 8, dataset="my-shop")
+    app = show("budget", {"b_data": "my-shop", "b_keep": 120.0})
+    assert not app.error and "Its data are no longer here" in texts(app)
+    assert any(e.label.startswith("All ") for e in app.expander), "what was measured is still shown"
+
+
 def test_a_mistake_of_ours_is_told_without_its_traceback(show, runs, monkeypatch):
     monkeypatch.setattr(catalog, "points", lambda root: 1 / 0)
     app = show("tradeoffs")

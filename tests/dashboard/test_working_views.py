@@ -124,6 +124,18 @@ def test_new_run_says_in_a_sentence_what_is_missing(show, runs, state, words):
     assert not [b for b in app.button if b.label.startswith("Submit")]
 
 
+def test_a_choice_of_widths_survives_other_choices_and_a_visit_elsewhere(show, runs):
+    app = show("new_run", {"n_quantizers": ["uniform"]})
+    widths = next(g for g in app.get("button_group") if g.key == "n_bits")
+    assert sorted(widths.value) == [1, 2, 4, 8], "all at first"
+    widths.set_value([4]).run()
+    app.multiselect(key="n_quantizers").set_value(["uniform", "hqgnn", "dpq"]).run()
+    assert next(g for g in app.get("button_group") if g.key == "n_bits").value == [4]
+    app.switch_page("views/queue.py").run()
+    app.switch_page("views/new_run.py").run()
+    assert next(g for g in app.get("button_group") if g.key == "n_bits").value == [4]
+
+
 def test_new_run_says_that_a_data_set_must_be_downloaded(show, runs, monkeypatch):
     monkeypatch.delenv("FEWBITS_DATA", raising=False)
     app = show("new_run", {"n_datasets": ["gowalla"]})
