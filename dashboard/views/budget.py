@@ -144,9 +144,7 @@ def _nothing(found: Decision, asked: Budget, dataset: str) -> None:
 def _try(found: Decision, dataset: str) -> None:
     """Offer every quantizer and width that was not measured with the same model yet."""
     if dataset not in registry.names(data.root()):
-        st.markdown(
-            "Its data are no longer here, so that nothing more can be measured: add them again for that."
-        )
+        st.markdown("Its data are no longer here, so that nothing more can be measured: add them again for that.")
         return
     run_id = found.table.sort_values("quality", ascending=False)["run_ids"].iloc[0][0]
     methods = [m for m in data.methods("quantizer") if not m.get("unavailable") and m["name"] != "peer"]

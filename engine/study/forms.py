@@ -44,11 +44,17 @@ def _peers(*indexes: str, **options: Option) -> tuple[Form, ...]:
 
 _BOTH: dict[str, Any] = {"headline": True, "wide": True}
 PAPER: dict[str, Option] = {"tune": "graph", "distill": 0.0}
-"""The papers' own way to tune: through the graph, from the observed items alone."""
+"""The papers' way to tune: through the graph, from the observed items alone. What else is ours stays."""
 PAPER_BPR: dict[str, Option] = {**PAPER, "loss": "bpr"}
 GSTE: dict[str, Option] = {}
 STE: dict[str, Option] = {"estimator": "ste"}
+HQGNN_PUBLISHED: dict[str, Option] = {**PAPER_BPR, "scale": "table", "rotate": "none"}
+HASHGNN_PUBLISHED: dict[str, Option] = {**PAPER_BPR, "guidance": "soft"}
+L2QGCN_PUBLISHED: dict[str, Option] = {"distill": 0.0, "loss": "bpr", "rotate": "none"}
 MGQE_PAPER: dict[str, Option] = {"subspaces": 64, "tail_bits": 6, "scale": "none"}
+MGQE_LOSS: dict[str, Option] = {**MGQE_PAPER, "rotate": "none", "direct": False, **PAPER}
+MGQE_PUBLISHED: dict[str, Option] = {**MGQE_LOSS, "batch_norm": True}
+"""As published: without what `engine.quantizers` calls ours, but for the start from the trained model."""
 BASE: dict[str, Option] = {"alpha": False, "annealing": False}
 """L²Q-GCN without what makes it -anl."""
 
@@ -80,6 +86,8 @@ VARIANTS = (
     # is the Hessian-aware gradient worth it: with our tuning, and with the paper's
     *(Form("hqgnn", bits, STE) for bits in (2, 1)),
     *(Form("hqgnn", bits, {**PAPER_BPR, **more}) for bits in (2, 1) for more in (GSTE, STE)),
+    # as published
+    *(Form("hqgnn", bits, HQGNN_PUBLISHED) for bits in (2, 1)), Form("hashgnn", 1, HASHGNN_PUBLISHED),
     # other sizes and other ways
     Form("l2qgcn", 1, BASE), Form("dpq", 8, {"subspaces": 16, "scale": "none"}), Form("dpq", 4, {"subspaces": 16}),
     Form("mgqe", 8, {"tail": "separate"}), Form("mgqe", 8, {"tail": "subspaces"}),
@@ -91,9 +99,12 @@ FACTORISED = (
     FLOAT, Form("uniform", 4), Form("dpq", 8), Form("dpq", 8, {"subspaces": 64, "scale": "none"}),
     Form("mgqe", 8, MGQE_PAPER),
     Form("dpq", 8, {"subspaces": 64, "scale": "none", "rotate": "none", "direct": False, **PAPER}),
-    Form("mgqe", 8, {**MGQE_PAPER, "rotate": "none", "direct": False, **PAPER}),
+    Form("mgqe", 8, MGQE_LOSS), Form("mgqe", 8, MGQE_PUBLISHED),
 )  # fmt: skip
-"""On matrix factorisation, as DPQ and MGQE were published; the last two are in the papers' own form."""
+"""On matrix factorisation, as DPQ and MGQE were published."""
 
-LAYERED = (FLOAT, Form("l2qgcn", 1), Form("l2qgcn", 1, BASE), Form("sign", 1), Form("sign", 1, {"scale": "none"}))
+LAYERED = (
+    FLOAT, Form("l2qgcn", 1), Form("l2qgcn", 1, BASE), Form("sign", 1), Form("sign", 1, {"scale": "none"}),
+    Form("l2qgcn", 1, L2QGCN_PUBLISHED),
+)  # fmt: skip
 """On the model that L²Q-GCN was published with: 256 dimensions, 2 layers, and E(0) among them."""

@@ -37,7 +37,7 @@ _PQ16 = (_faiss("pq"),) * 2
 LINES = (
     Line("`float32`", FLOAT.text, peers=(_faiss("flat"),) * 2),
     Line("`uniform` 8 bits", "uniform 8 bit", peers=_SQ8),
-    Line("`mgqe` 64 × 8/6, codes only, as published", "mgqe 8 bit, scale=none subspaces=64 tail_bits=6"),
+    Line("`mgqe` 64 × 8/6, codes only", "mgqe 8 bit, scale=none subspaces=64 tail_bits=6"),
     Line("`l2qgcn` -anl", "l2qgcn 1 bit"),
     Line("`uniform` 4 bits", "uniform 4 bit", peers=_SQ4),
     Line("`hqgnn` 4 bits", "hqgnn 4 bit", peers=_SQ4),
