@@ -9,13 +9,14 @@ from dashboard import labels, shipped
 from dashboard.widgets import TRADEOFFS_PAGE, plain, sentence
 from engine.errors import FewbitsError
 from engine.study import claims, coverage, dimensions, findings, table
-from engine.study.figures import Study
+from engine.study.figures import DOUBT, Study
 from engine.study.words import TERMS
 
 KEPT = (
     "Figures in per cent are shares of float32's recall@20 that are kept, with the same model and seed: the mean over "
     f"seeds ± its 95 % interval. {TERMS} *Float32 users* are searched as they are, *coded users* in the items' own "
-    "form. All items are ranked for every user with held-out items; nothing is sampled."
+    "form. All items are ranked for every user with held-out items; nothing is sampled. "
+    f"Times are medians over seeds; {DOUBT}"
 )
 
 
@@ -85,7 +86,8 @@ def _claims(study: Study) -> None:
         pd.DataFrame({
             "Paper": [a.claim.paper for a in found], "It says": [a.claim.says for a in found],
             "Data set": [a.dataset for a in found], "Kept": [a.keeps for a in found],
-            "Smaller": [_times(a.smaller) for a in found], "Faster": [_times(a.faster) for a in found],
+            "Smaller": ["not measured" if a.smaller is None else f"{a.smaller:.1f}×" for a in found],
+            "Faster": ["not measured" if a.faster is None else f"{a.faster.text()}×" for a in found],
             "Holds": [a.verdict for a in found],
             "Our test": [a.claim.test for a in found],
             "Model": [claims.NAMES[a.claim.model] for a in found], "Our row": [a.claim.form for a in found],
@@ -96,14 +98,11 @@ def _claims(study: Study) -> None:
                 help=f"Share of float32's recall@20, users coded like the items. {claims.UNTUNED}"
             ),
             "Smaller": st.column_config.TextColumn(help="Bytes an item of float32 over those of this form."),
-            "Faster": st.column_config.TextColumn(help="Median time of a search with float32 over that of this form."),
+            "Faster": st.column_config.TextColumn(help="Median time of a search with float32 over that of this form. "
+                                                   + DOUBT),
             "Holds": st.column_config.TextColumn(help=claims.HOW),
         },
     )  # fmt: skip
-
-
-def _times(value: float | None) -> str:
-    return "not measured" if value is None else f"{value:.1f}×"
 
 
 def _dimensions(study: Study) -> None:

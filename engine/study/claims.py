@@ -6,7 +6,7 @@ A claim has a test in figures, written beside the answer; what the test says on 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.study.figures import LIGHTGCN, Figure, Study
+from engine.study.figures import LIGHTGCN, Figure, Study, Timed
 from engine.study.forms import (
     FLOAT,
     HASHGNN_PUBLISHED,
@@ -103,7 +103,7 @@ class Answer:
     dataset: str
     kept: Figure
     smaller: float | None
-    faster: float | None
+    faster: Timed | None
     undone: tuple[int, int] = (0, 0)
 
     @property
@@ -191,7 +191,7 @@ def markdown(study: Study) -> list[str]:
         c, new = a.claim, a.claim != last
         cells = [
             f"[{c.paper}]({c.link}): {c.says}" if new else "", f"`{c.form}`, {NAMES[c.model]}" if new else "",
-            a.dataset, a.keeps, *(f"{v:.1f}×" if v else "–" for v in (a.smaller, a.faster)),
+            a.dataset, a.keeps, f"{a.smaller:.1f}×" if a.smaller else "–", f"{a.faster.text()}×" if a.faster else "–",
             c.test if new else "", f"**{a.verdict}**" if a.holds is False else a.verdict,
         ]  # fmt: skip
         lines.append("| " + " | ".join(cells) + " |")

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from engine.study.figures import LIGHTGCN, QUALITY, Figure, Model, Served, Study
 from engine.study.forms import FLOAT
 from engine.study.plan import DIMS
-from engine.study.words import Said, ahead, joined
+from engine.study.words import Said, ahead, joined, leader
 
 FORMS = {8: "uniform 8 bit", 4: "uniform 4 bit", 2: "uniform 2 bit", 1: "sign 1 bit"}
 """Bits a dimension → form."""
@@ -38,9 +38,13 @@ def best(study: Study, dataset: str, found: Spent) -> list[tuple[int, int]]:
     """Return the way with the most recall, then those that are not told apart from it: the interval of their
     difference, paired by seed, holds 0 (or there is none, of one common seed).
     """
-    ordered = sorted(found, key=lambda way: -found[way].mean)
-    more = {way: study.difference(dataset, QUALITY, _point(*ordered[0]), _point(*way)) for way in ordered[1:]}
-    return ordered[:1] + [way for way, difference in more.items() if not ahead(difference)]
+
+    def gain(a: tuple[int, int], b: tuple[int, int]) -> Figure | None:
+        return study.difference(dataset, QUALITY, _point(*a), _point(*b))
+
+    first = leader({way: figure.mean for way, figure in found.items()}, gain)
+    others = sorted((way for way in found if way != first), key=lambda way: -found[way].mean)
+    return [first, *(way for way in others if not ahead(gain(first, way)))]
 
 
 def sentence(study: Study) -> Said | None:

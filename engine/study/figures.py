@@ -2,19 +2,20 @@
 
 A share kept is the recall@20 of a form over that of float32 with the same model and seed. Figures are means over seeds
 with the 95 % interval of that mean (Student's t); of one seed there is no interval. Times are compared only between
-points of one machine: for each model on a data set, the one with most of its timed points.
+points of one machine: for each model on a data set, the one with most of its timed points; of its seeds those count on
+which the machine kept its pace, where there are any.
 """
 
 import math
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from engine.spec import FLOAT_BITS
+from engine.spec import DRIFT_LIMIT, FLOAT_BITS
 from engine.study.forms import FLOAT
 from engine.study.plan import in_order
 
@@ -23,8 +24,12 @@ P50 = "latency_p50_us"
 SIZE = "bytes_per_item"
 KEPT_EPOCH = "kept_epoch"
 """The epoch of tuning that validation kept; 0: what tuning began with."""
-T = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
-"""Number of values → 97.5 % quantile of Student's t with one degree of freedom less."""
+DRIFT = "calibration_drift"
+T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
+     2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045,
+     2.042)  # fmt: skip
+"""97.5 % quantiles of Student's t with 1, 2, … degrees of freedom; the last serves for more."""
+DOUBT = f"*≈*: timed only while the machine did not keep its pace (over {DRIFT_LIMIT:.0f} % lost)."
 Model = tuple[str, int, int]
 """Encoder, dimensions and layers."""
 Served = tuple[str, str]
@@ -33,7 +38,7 @@ Point = dict[str, Any]
 LIGHTGCN: Model = ("lightgcn", 64, 3)
 """The study's usual model."""
 NEEDED = ("dataset", "form", "encoder", "dim", "layers", "seed", "bits", "query_bits", "hardware")
-MEASURED = (QUALITY, P50, SIZE, KEPT_EPOCH, "recall_head@20", "recall_tail@20")
+MEASURED = (QUALITY, P50, SIZE, DRIFT, KEPT_EPOCH, "recall_head@20", "recall_tail@20")
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,30 @@ class Figure:
     def _hundredths(self, sign: str) -> str:
         mean = f"{100 * self.mean:{sign}.1f}".replace("-", "−")
         return mean if self.half is None else f"{mean} ± {100 * self.half:.1f}"
+
+
+class Timed(float):
+    """A time in µs, or how many times as fast: the median over seeds. ``seeds`` says of how many, ``doubtful`` that the
+    machine kept its pace on none of them.
+    """
+
+    seeds: int
+    doubtful: bool
+
+    @classmethod
+    def of(cls, values: Sequence[tuple[float, bool]]) -> "Timed | None":
+        """Return the median of (value, whether it is in doubt), of those that are not in doubt where there are any."""
+        sound = [value for value, doubtful in values if not doubtful]
+        used = sound or [value for value, _ in values]
+        if not used:
+            return None
+        timed = cls(statistics.median(used))
+        timed.seeds, timed.doubtful = len(used), not sound
+        return timed
+
+    def text(self, form: str = ".1f") -> str:
+        """Return it as a number, after ≈ where it is doubtful."""
+        return f"{'≈' * self.doubtful}{self:{form}}"
 
 
 class Study:
@@ -134,38 +163,34 @@ class Study:
         found = self.value(dataset, form, "float32", SIZE, model)
         return None if found is None else found.mean
 
-    def p50(self, dataset: str, form: str, users: str, model: Model = LIGHTGCN) -> float | None:
-        """Return the median over seeds of the median latency in µs on `hardware`; None where it was not timed there."""
-        times = self._timed(dataset, form, users, model)
-        return statistics.median(times.values()) if times else None
+    def p50(self, dataset: str, form: str, users: str, model: Model = LIGHTGCN) -> Timed | None:
+        """Return the median latency in µs on `hardware`; None where it was not timed there."""
+        return Timed.of(list(self._timed(dataset, form, users, model).values()))
 
     def speedup(
         self, dataset: str, form: str, users: str, other: str = FLOAT.text, model: Model = LIGHTGCN
-    ) -> float | None:
-        """Return how many times faster a form is than another with float32 users: the median over common seeds."""
-        ratios = self._ratios(dataset, form, users, other, model)
-        return statistics.median(ratios) if ratios else None
-
-    def compared(self, dataset: str, form: str, users: str, other: str = FLOAT.text, model: Model = LIGHTGCN) -> int:
-        """Return how many seeds `speedup` is the median of."""
-        return len(self._ratios(dataset, form, users, other, model))
+    ) -> Timed | None:
+        """Return how many times faster a form is than another with float32 users, seed by seed."""
+        own, theirs = self._timed(dataset, form, users, model), self._timed(dataset, other, "float32", model)
+        common = ((own[seed], theirs[seed]) for seed in own if seed in theirs)
+        return Timed.of([(slow / fast, doubt or doubts) for (fast, doubt), (slow, doubts) in common])
 
     def hardware(self, dataset: str, model: Model = LIGHTGCN) -> str | None:
         """Return the machine with most timed points of a model on a data set; None where none was timed."""
         machines = self._machines.get((dataset, model))
         return machines.most_common(1)[0][0] if machines else None
 
-    def _ratios(self, dataset: str, form: str, users: str, other: str, model: Model) -> list[float]:
-        own, theirs = self._timed(dataset, form, users, model), self._timed(dataset, other, "float32", model)
-        return [theirs[seed] / own[seed] for seed in own if seed in theirs]
-
     def _shares(self, dataset: str, form: str, users: str, column: str) -> dict[int, float]:
         own = self._by_seed(dataset, form, users, column, LIGHTGCN)
         exact = self._by_seed(dataset, FLOAT.text, "float32", column, LIGHTGCN)
         return {seed: own[seed] / exact[seed] for seed in own if exact.get(seed)}
 
-    def _timed(self, dataset: str, form: str, users: str, model: Model) -> dict[int, float]:
-        return self._by_seed(dataset, form, users, P50, model, self.hardware(dataset, model))
+    def _timed(self, dataset: str, form: str, users: str, model: Model) -> dict[int, tuple[float, bool]]:
+        """Return seed → the median latency in µs on `hardware`, and whether it is in doubt."""
+        of = (dataset, form, users)
+        where = (model, self.hardware(dataset, model))
+        lost = self._by_seed(*of, DRIFT, *where)
+        return {seed: (us, lost.get(seed, 0.0) > DRIFT_LIMIT) for seed, us in self._by_seed(*of, P50, *where).items()}
 
     def _by_seed(
         self, dataset: str, form: str, users: str, column: str, model: Model, hardware: str | None = None
@@ -185,7 +210,7 @@ def figure(values: Iterable[float]) -> Figure | None:
     if not seen:
         return None
     n = len(seen)
-    half = T.get(n, 1.96) * statistics.stdev(seen) / math.sqrt(n) if n > 1 else None
+    half = T[min(n - 1, len(T)) - 1] * statistics.stdev(seen) / math.sqrt(n) if n > 1 else None
     return Figure(statistics.fmean(seen), half, n)
 
 

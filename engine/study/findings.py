@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.study import claims, dimensions, tuned, widths
-from engine.study.figures import Study, sure
+from engine.study.figures import Study, Timed, sure
 from engine.study.forms import FLOAT
 from engine.study.plan import in_order
 from engine.study.words import Said, ends, gained, points, shares, span, verdict
@@ -92,26 +92,25 @@ def _speed(study: Study) -> Said | None:
         {
             **{f"{words}, times as fast as float32": _times(ratios) for words, ratios in found.items()},
             "4 bits, coded users, times as fast as faiss's 4 bits": {
-                name: f"{words}, {_seeds(study.compared(name, FOUR, 'own', SQ4))}"
-                for name, words in _times(faiss).items()
+                name: f"{words}, {_seeds(faiss[name].seeds)}" for name, words in _times(faiss).items()
             },
             "measured on": machines,
         },
     )
 
 
-def _speedups(study: Study, form: str, users: str, other: str = FLOAT.text) -> dict[str, float]:
+def _speedups(study: Study, form: str, users: str, other: str = FLOAT.text) -> dict[str, Timed]:
     found = {name: study.speedup(name, form, users, other) for name in study.datasets()}
     return {name: ratio for name, ratio in found.items() if ratio}
 
 
-def _least_most(ratios: Mapping[str, float]) -> str:
+def _least_most(ratios: Mapping[str, Timed]) -> str:
     """Return the least and the most: ``1.1 (a) to 8.8 (b)``."""
-    return " to ".join(f"{ratios[name]:.1f} ({name})" for name in ends(ratios))
+    return " to ".join(f"{ratios[name].text()} ({name})" for name in ends(ratios))
 
 
-def _times(ratios: Mapping[str, float]) -> dict[str, str]:
-    return {name: f"{ratio:.1f}×" for name, ratio in ratios.items()}
+def _times(ratios: Mapping[str, Timed]) -> dict[str, str]:
+    return {name: f"{ratio.text()}×" for name, ratio in ratios.items()}
 
 
 def _seeds(number: int) -> str:

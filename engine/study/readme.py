@@ -8,7 +8,7 @@ import pandas as pd
 from engine.errors import FewbitsError
 from engine.store import reference
 from engine.study import claims, coverage, dimensions, findings, picture, table
-from engine.study.figures import QUALITY, Study
+from engine.study.figures import DOUBT, QUALITY, Study
 from engine.study.forms import FLOAT
 from engine.study.words import TERMS
 
@@ -24,7 +24,7 @@ HOW = (
     "times as fast that is as our float32 index and as faiss's index of that format (the median over seeds of each "
     "seed's own ratio), for float32 users / for coded users; of signs that is faiss's RaBitQ / its binary index. "
     "*64 × 8* is 64 subspaces of 8 bits each, *16 × 8/4* fewer bits for rare items. A dash: there is none, or it is "
-    "not measured."
+    f"not measured. {DOUBT}"
 )
 
 

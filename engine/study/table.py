@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from engine.study.figures import Figure, Study
+from engine.study.figures import Figure, Study, Timed
 from engine.study.forms import FLOAT
 
 V = TypeVar("V")
@@ -65,9 +65,9 @@ class Row:
     label: str
     size: float
     kept: tuple[Figure | None, Figure | None]
-    p50: tuple[float | None, float | None]
-    over_float: tuple[float | None, float | None]
-    over_faiss: tuple[float | None, float | None]
+    p50: tuple[Timed | None, Timed | None]
+    over_float: tuple[Timed | None, Timed | None]
+    over_faiss: tuple[Timed | None, Timed | None]
 
 
 def rows(study: Study, dataset: str) -> list[Row]:
@@ -117,8 +117,9 @@ def timed(study: Study, dataset: str) -> str:
     if machine is None:
         return "No times were taken."
     flat = LINES[0].peers[0]
-    seeds, faiss = (study.compared(dataset, FLOAT.text, "float32", other) for other in (FLOAT.text, flat))
-    peers = f", those of faiss {faiss}" if faiss else ""
+    own, faiss = (study.speedup(dataset, FLOAT.text, "float32", other) for other in (FLOAT.text, flat))
+    seeds = own.seeds if own else 0
+    peers = f", those of faiss {faiss.seeds}" if faiss else ""
     return f"Times were taken on {machine}; those of float32 are of {seeds} seed{'s' * (seeds != 1)}{peers}."
 
 
@@ -127,12 +128,12 @@ def percent(figure: Figure | None) -> str:
     return "–" if figure is None else figure.percent()
 
 
-def micro(us: float | None) -> str:
+def micro(us: Timed | None) -> str:
     """Return a time in µs with three significant digits at most."""
-    return "–" if us is None else f"{us:,.0f} µs" if us >= 100 else f"{us:.3g} µs"
+    return "–" if us is None else us.text(",.0f" if us >= 100 else ".3g") + " µs"
 
 
-def times(pair: tuple[float | None, float | None]) -> str:
+def times(pair: tuple[Timed | None, Timed | None]) -> str:
     """Return speed-ups for float32 users and for coded users: ``6.1 / 9.7``."""
-    words = ["–" if value is None else f"{value:.1f}" for value in pair]
+    words = ["–" if value is None else value.text() for value in pair]
     return words[0] if words[1] == "–" else " / ".join(words)

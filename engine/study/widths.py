@@ -1,11 +1,12 @@
 """Which width, and for which users: sentences on bits and bytes an item, on float32 users, and on an item's scale."""
 
 from collections.abc import Mapping
+from functools import partial
 
-from engine.study.figures import Figure, Study, sure
+from engine.study.figures import Figure, Study, Timed, sure
 from engine.study.forms import FLOAT
 from engine.study.table import LINES
-from engine.study.words import Said, ahead, ends, gained, joined, places, points, shares, span, verdict
+from engine.study.words import Said, ahead, ends, gained, joined, leader, places, points, shares, span, verdict
 
 SAFE, NEAR = 0.99, 0.98
 SMALL = 16
@@ -49,12 +50,10 @@ def _least(study: Study, found: Mapping[int, Mapping[str, Figure]]) -> str:
 
 
 def _missing(study: Study, found: Mapping[str, Figure]) -> list[str]:
-    """Return the data sets where a width was not measured or is not clearly safe; one seed does not decide."""
-    return [
-        name
-        for name in study.datasets()
-        if name not in found or (found[name].half is not None and found[name].low < SAFE)
-    ]
+    """Return the data sets where a width was not measured or is not clearly safe; one seed that keeps enough does not
+    decide.
+    """
+    return [name for name in study.datasets() if name not in found or found[name].low < SAFE]
 
 
 def _kept(study: Study, form: str, users: str) -> dict[str, Figure]:
@@ -72,9 +71,9 @@ def smallest(study: Study) -> Said | None:
             {f: study.kept(dataset, f, "float32") for f in forms if (study.size(dataset, f) or SMALL + 1) <= SMALL}
         )
         if len(there) > 1:
-            form = max(there, key=lambda name: there[name].mean)
-            gains = [study.gain(dataset, (form, "float32"), (f, "float32")) for f in there if f != form]
-            tied = sum(not ahead(gain) for gain in gains)
+            gain = partial(_gain, study, dataset)
+            form = leader({f: figure.mean for f, figure in there.items()}, gain)
+            tied = sum(not ahead(gain(form, f)) for f in there if f != form)
             others = f"; {tied} other{'s' * (tied > 1)} not told from it" if tied else ""
             kept, size = there[form].percent(), f"{study.size(dataset, form):.0f} bytes"
             best[dataset] = (f"{_label(form)} on {dataset} ({kept}, {size}{others})", there[form])
@@ -88,6 +87,10 @@ def smallest(study: Study) -> Said | None:
         f"float32 users by {joined([words for words, _ in best.values()])}: {where}.",
         {f"most kept of at most {SMALL} bytes an item, float32 users": about},
     )
+
+
+def _gain(study: Study, dataset: str, a: str, b: str) -> Figure | None:
+    return study.gain(dataset, (a, "float32"), (b, "float32"))
 
 
 def _label(form: str) -> str:
@@ -107,7 +110,7 @@ def symmetric(study: Study) -> Said | None:
             told.append(f"{name} it {which} ({points(gains)}{_price(takes)})")
             figures[f"float32 users over coded ones {name}, points"] = gained(gains)
             figures[f"time of a search with float32 users over coded ones {name}"] = {
-                dataset: f"{ratio:.1f}×" for dataset, ratio in takes.items()
+                dataset: f"{ratio.text()}×" for dataset, ratio in takes.items()
             }
     if not told:
         return None
@@ -116,16 +119,16 @@ def symmetric(study: Study) -> Said | None:
     )
 
 
-def _takes(study: Study, form: str) -> dict[str, float]:
+def _takes(study: Study, form: str) -> dict[str, Timed]:
     """Return how many times as long a search takes with float32 users as with coded ones."""
-    times = {d: [study.p50(d, form, users) for users in USERS] for d in study.datasets()}
-    return {dataset: exact / own for dataset, (exact, own) in times.items() if exact and own}
+    found = {dataset: study.speedup(dataset, form, "own", other=form) for dataset in study.datasets()}
+    return {dataset: ratio for dataset, ratio in found.items() if ratio}
 
 
-def _price(takes: Mapping[str, float]) -> str:
+def _price(takes: Mapping[str, Timed]) -> str:
     if not takes:
         return ""
-    least_most = " to ".join(dict.fromkeys(f"{takes[name]:.1f}" for name in ends(takes)))
+    least_most = " to ".join(dict.fromkeys(takes[name].text() for name in ends(takes)))
     return f"; a search takes {least_most} times as long"
 
 

@@ -1,10 +1,12 @@
 """Words for figures: sentences with what they are about, and which of two answers intervals bear out."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from engine.study.figures import Figure
 
+K = TypeVar("K", bound=Hashable)
 Figures = Mapping[str, Figure]
 """Data set, or whatever else a figure is of → figure."""
 TERMS = (
@@ -44,6 +46,19 @@ def places(names: Sequence[str], everywhere: Collection[str]) -> str:
 def ahead(figure: Figure | None) -> bool:
     """Return whether a difference lies above 0 with its whole interval; without one it is not known to."""
     return figure is not None and figure.half is not None and figure.low > 0
+
+
+def leader(means: Mapping[K, float], gain: Callable[[K, K], Figure | None]) -> K:
+    """Return what has the highest mean or, where something is ahead of that seed by seed, this: means may be of other
+    seeds.
+    """
+    first = max(means, key=lambda name: means[name])
+    for _ in means:
+        better = next((name for name in means if name != first and ahead(gain(name, first))), None)
+        if better is None:
+            break
+        first = better
+    return first
 
 
 def span(figures: Figures) -> str:

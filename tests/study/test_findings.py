@@ -125,6 +125,21 @@ def test_what_one_seed_found_is_told_beside_what_several_bear_out(tmp_path):
     assert "is 4 bits (99.5 ± 0.0 % on gowalla; one seed on demo; 32 bytes an item; 2 bits" in words
 
 
+def test_one_seed_that_keeps_too_little_makes_a_width_unsafe(tmp_path):
+    def kept(form, users, seed):
+        return 1.0 if form == "float32 32 bit" else 0.995
+
+    def shop(form, users, seed):
+        return 0.8 if form == "uniform 2 bit" else kept(form, users, seed)
+
+    points = []
+    for dataset, seeds, of in (("gowalla", (), kept), ("my-shop", [0], shop)):
+        ship(tmp_path / dataset, [dataset], ["core"], of, seeds=seeds)
+        points.append(reference.points(tmp_path / dataset))
+    words = safe_words(pd.concat(points, ignore_index=True))
+    assert "every data set is 4 bits (" in words and "2 bits miss it on my-shop" in words
+
+
 def test_a_sentence_without_its_rows_or_of_one_seed_is_left_out(tmp_path):
     ship(tmp_path, only=["core"])
     titles = [f.title for f in findings(Study(reference.points(tmp_path)))]
