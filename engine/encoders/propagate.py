@@ -71,8 +71,8 @@ def _on_device(graph: Graph, device: Any) -> Any:
     key = (id(graph), str(device))
     if key not in _DEVICE_COPIES:
         _DEVICE_COPIES.clear()  # one graph at a time is trained; an older one would only fill the GPU's memory
-        _DEVICE_COPIES[key] = _sparse(graph, device)
-    return _DEVICE_COPIES[key]
+        _DEVICE_COPIES[key] = (graph, _sparse(graph, device))  # the graph too: its id is free for another once it goes
+    return _DEVICE_COPIES[key][1]
 
 
 def _sparse(graph: Graph, device: Any) -> Any:

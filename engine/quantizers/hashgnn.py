@@ -144,7 +144,8 @@ class HashGNN(TrainedQuantizer):
         from torch.nn import functional
 
         observed = (users * positives).sum(1)
-        cycled = embedding()(_cycle(len(users), len(negatives)), negatives)  # a look-up sums gradients in order
+        places = _cycle(len(users), len(negatives)).to(negatives.device)
+        cycled = embedding()(places, negatives)  # a look-up sums gradients in order
         sampled = (users * cycled).sum(1)
         links = functional.softplus(-observed).mean() + functional.softplus(sampled).mean()
         hinge = (0.5 - observed + sampled).clamp(min=0).mean() if self.options.rank == "hinge" else 0.0

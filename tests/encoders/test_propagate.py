@@ -1,5 +1,8 @@
 """The propagation kernel and its gradient, against dense matrices."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +13,7 @@ from engine.data.interactions import ItemLists
 from engine.data.readers import Reading
 from engine.data.split import split
 from engine.data.synthetic import two_blocks
-from engine.encoders import create
+from engine.encoders import create, propagate
 from engine.encoders.graph import normalised_graph
 from engine.encoders.propagate import mean_of_layers, propagated
 from engine.spec import ModelSpec
@@ -129,6 +132,20 @@ def test_propagation_gives_the_same_bits_each_time():
     assert all(
         np.array_equal(a, b) for a, b in zip(encoder.layers(parameters), encoder.layers(parameters), strict=True)
     )
+
+
+@pytest.mark.filterwarnings("ignore:Sparse")
+def test_a_graph_is_there_as_long_as_its_copy_on_a_device():
+    """The copy is found by the graph's id, which another graph may get once the first is gone."""
+    graph, dense = random_graph(0)
+    copy, there = propagate._on_device(graph, "cpu"), weakref.ref(graph)
+    np.testing.assert_allclose(copy.to_dense().numpy(), dense, atol=1e-6)
+    del graph
+    gc.collect()
+    assert there() is not None
+    other, dense = random_graph(1)
+    np.testing.assert_allclose(propagate._on_device(other, "cpu").to_dense().numpy(), dense, atol=1e-6)
+    assert there() is None, "one graph at a time"
 
 
 @pytest.mark.skipif(

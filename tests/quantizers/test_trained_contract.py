@@ -5,6 +5,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from engine import indexes, quantizers
 from engine.errors import FewbitsError
@@ -151,3 +152,22 @@ def test_gradients_of_repeated_rows_are_summed_in_the_same_order_each_time(two_t
         quantizer._reconstruction(users, positives, negatives).backward()
         found.add(negatives.grad.numpy().tobytes())
     assert len(found) == 1
+
+
+@pytest.mark.parametrize("spec", [p for p in variants() if p.values[0].quantizer not in ("dpq", "mgqe")])
+def test_a_step_is_taken_where_the_model_lies(spec):
+    """On a GPU as well, of which tensors without values tell: nothing may be left on the CPU. Product codes pick rows
+    by a mask, which torch cannot even feign without CUDA's library.
+    """
+    method, rows, step = started(spec), leaves(started(spec)), batch()
+    with FakeTensorMode():
+
+        def there(x):
+            return torch.empty(x.shape, dtype=x.dtype, device="cuda")
+
+        method.state = {name: there(value) for name, value in method.state.items()}
+        places = (there(x) for x in (step.users, step.items, step.user_at, step.positive_at, step.negative_at))
+        step = Batch(*places, step.bpr, step.progress, step.generator)
+        users, items = ([there(x) for x in rows[table]] for table in ("user", "item"))
+        scored = method.rows(users, items, step)
+        assert {x.device.type for x in (*scored, plain_bpr(*scored) + method.extra_loss())} == {"cuda"}
