@@ -72,7 +72,7 @@ def difference(found: Decision, label: Any, row: pd.Series, best: pd.Series) -> 
 
 def times(value: float, base: float) -> str:
     """Return a ratio of costs."""
-    return "not measured" if pd.isna(value) or pd.isna(base) else f"{value / base:.2g} ×"
+    return "not measured" if pd.isna(value) or pd.isna(base) else f"{labels.number(value / base, 2)} ×"
 
 
 def percent(share: float) -> str:

@@ -144,4 +144,4 @@ def _cost(value: Any, base: Any, axis: labels.Axis, comparable: bool, first: boo
     words = labels.number(value * axis.scale)
     if first or base is None or pd.isna(base) or not base:
         return words
-    return f"{words} ({value / base:.2g} ×)" if comparable else f"{words} (another machine)"
+    return f"{words} ({labels.number(value / base, 2)} ×)" if comparable else f"{words} (another machine)"

@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard.chart_style import AXIS, PALETTE, finished, intervals, logarithmic
-from dashboard.labels import queries
+from dashboard.labels import number, queries
 
 BLUE, RED, GREEN = PALETTE[0], PALETTE[1], PALETTE[2]
 LINE = {"type": "scatter", "mode": "lines"}
@@ -75,7 +75,7 @@ def latency(samples: pd.DataFrame, percentiles: dict[str, float]) -> go.Figure:
     layout = {
         "showlegend": False, "bargap": 0.03, "shapes": [_upright(value, RED) for _, _, value in inside],
         "annotations": [
-            {"x": value, "yref": "paper", "y": 1 - 0.09 * place, "text": f"{name} {value:,.4g}", "showarrow": False,
+            {"x": value, "yref": "paper", "y": 1 - 0.09 * place, "text": f"{name} {number(value)}", "showarrow": False,
              "xanchor": "left", "xshift": 3}
             for place, name, value in inside
         ],

@@ -48,7 +48,7 @@ def headline(rows: pd.DataFrame) -> None:
 
 
 def _us(microseconds: float | None) -> str:
-    return "not measured" if microseconds is None else f"{microseconds:,.4g} µs"
+    return labels.number(microseconds) + ("" if microseconds is None else " µs")
 
 
 def quality(rows: pd.DataFrame) -> None:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dashboard import data, labels, naming, peers
+from dashboard import budget_words, data, labels, naming, peers
 from engine.codes.peers import KINDS
 from tests.dashboard import make_runs
 
@@ -13,6 +13,13 @@ DEFAULTS = {"hqgnn": {"scale": "row", "gste": True, "centred": False, "ema": 0.9
 
 def told(**options: object) -> str:
     return labels.options_text(json.dumps(options), DEFAULTS["hqgnn"])
+
+
+def test_large_numbers_are_written_out():
+    """Nobody reads 1.3e+02 × or 1.235e+04 µs."""
+    assert [labels.number(v) for v in (0.0123456, 61.456, 9876.5, 12346.0)] == ["0.01235", "61.46", "9,876", "12,346"]
+    assert [labels.number(v, 2) for v in (0.104, 1.26, 14.2, 128.0)] == ["0.1", "1.3", "14", "128"]
+    assert budget_words.times(128.0, 1.0) == "128 ×"
 
 
 def test_no_two_runs_are_called_the_same():
