@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard import labels
+from dashboard import labels, naming
 from engine.frontier import higher_is_better, on_frontier
 from engine.spec import FLOAT_BITS
 
@@ -22,15 +22,18 @@ NAMING = ["quantizer", "bits", "encoder", "options"]
 
 
 def described(points: pd.DataFrame, runs: pd.DataFrame, defaults: labels.Defaults | None = None) -> pd.DataFrame:
-    """Return the catalog's points with what the page needs beside them: checkpoint, the method's name, "queries".
+    """Return the catalog's points with what the page needs beside them: checkpoint, the method's name, "queries",
+    "tested".
 
-    "queries" is "float32" where users keep their float32 vectors and "own" where they are searched at the items' bits.
+    "queries" is "float32" where users keep their float32 vectors and "own" where they are searched at the items' bits;
+    "tested" names the split: the test items of two are not the same.
     """
     table = points.merge(runs[["run_id", "checkpoint"]], on="run_id", how="left", validate="m:1")
     for column in labels.COSTS:
         if column not in table:
             table[column] = float("nan")  # of runs before it was measured
     table["queries"] = ["float32" if bits == FLOAT_BITS else "own" for bits in table["query_bits"]]
+    table["tested"] = [naming.split(settings) for settings in table["settings"]]
     table["method"] = _methods(table, defaults)
     return table
 
@@ -86,7 +89,7 @@ def reference(table: pd.DataFrame, column: str, floats: pd.DataFrame | None = No
 def judged(table: pd.DataFrame, x: str, y: str, by: Sequence[str] = ("dataset",)) -> pd.DataFrame:
     """Return the points that have both metrics, with "frontier" (bool), judged for each group of ``by`` on its own.
 
-    Points of different data sets never dominate each other: their recalls are of different users and items. Nor do
+    Points of different data sets or splits never dominate each other: their recalls are of different test items. Nor do
     times of different machines: ``by`` then holds "hardware" as well.
     """
     measured = table[table[x].notna() & table[y].notna()].copy()

@@ -128,18 +128,13 @@ def axis(name: str, k: int = 20, share: bool = False) -> Axis:
 
 def option_title(key: str) -> str:
     """Return an option's name as the title of a field: ``tail_share`` → ``Tail share``, ``lr`` → ``Learning rate``."""
-    words = _option_words(key)
+    words = option_words(key)
     return words[:1].upper() + words[1:]
 
 
-def _option_words(key: str) -> str:
+def option_words(key: str) -> str:
+    """Return an option's name as words within a sentence: ``tail share``, ``learning rate``."""
     return " ".join(OPTION_WORDS.get(part, part) for part in key.split("_"))
-
-
-def settings_text(settings: str | None) -> str:
-    """Return what was trained otherwise than usual as words: ``learning rate 0.01, epochs 20``; "" for nothing."""
-    told = json.loads(settings) if isinstance(settings, str) else {}
-    return ", ".join(f"{_option_words(key)} {value}" for key, value in told.items())
 
 
 def options_text(options: str | Mapping[str, Any] | None, defaults: Mapping[str, Any] | None = None) -> str:

@@ -1,5 +1,6 @@
 """Names that tell runs and configurations apart. Pure."""
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 
@@ -11,6 +12,18 @@ END = 12
 """Characters of a run's id that no other run of its name shares."""
 
 
+def settings_text(settings: str | None) -> str:
+    """Return what was trained otherwise than usual as words: ``learning rate 0.01, epochs 20``; "" for nothing."""
+    told = json.loads(settings) if isinstance(settings, str) else {}
+    return ", ".join(f"{labels.option_words(key)} {value}" for key, value in told.items())
+
+
+def split(settings: str | None) -> str:
+    """Return the split that a run was tested on, in words."""
+    told = json.loads(settings) if isinstance(settings, str) else {}
+    return f"split seed {told.get('split_seed', 0)}"
+
+
 def with_settings(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table of the catalog with "settings", which an engine of an earlier version that serves still lacks."""
     return table if "settings" in table else table.assign(settings=None)
@@ -20,7 +33,7 @@ def told_apart(words: Sequence[str], settings: Sequence[str | None], run_ids: Se
     """Return names of which no two are equal: where several were, with what was trained otherwise than usual, and
     where that is not enough with the end of their run's id.
     """
-    return _with(_with(words, [labels.settings_text(text) for text in settings]), [i[-END:] for i in run_ids])
+    return _with(_with(words, [settings_text(text) for text in settings]), [i[-END:] for i in run_ids])
 
 
 def _with(words: Sequence[str], more: Sequence[str]) -> list[str]:
@@ -34,7 +47,7 @@ def configurations(table: pd.DataFrame) -> list[str]:
     """
     telling = {
         "encoder": labels.name, "dim": "{} dimensions".format, "layers": "{} layers".format, "loss": labels.name,
-        "settings": labels.settings_text,
+        "settings": settings_text,
     }  # fmt: skip
     varying = {column: told for column, told in telling.items() if table[column].nunique(dropna=False) > 1}
     named = []

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import frontiers, labels
+from dashboard import frontiers, labels, naming
 from dashboard.labels import COSTS, QUALITY, Axis
 
 MODEL = ["encoder", "dim", "layers", "loss", "seed"]
@@ -74,7 +74,7 @@ def _table(ordered: pd.DataFrame, x: Axis, y: Axis, qualities: list[str]) -> tup
             settings[axis.title] = number(format=axis.format, help=axis.help)
     columns |= {"Data set": ordered["dataset"], "Model": [labels.model(r) for r in ordered[MODEL].to_dict("records")]}
     if ordered["settings"].nunique(dropna=False) > 1:
-        columns["Trained otherwise"] = [labels.settings_text(text) for text in ordered["settings"]]
+        columns["Trained otherwise"] = [naming.settings_text(text) for text in ordered["settings"]]
         settings["Trained otherwise"] = st.column_config.TextColumn(
             help="Training settings that are not as usual, and another split of the data: test items differ then."
         )

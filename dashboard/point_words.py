@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard import labels
+from dashboard import labels, naming
 from engine.spec import DRIFT_LIMIT
 
 NEEDED = (
@@ -27,7 +27,7 @@ def records(points: pd.DataFrame) -> list[dict[str, Any]]:
 def hover(row: dict[str, Any]) -> str:
     """Return the full specification and the main measurements of a point, as lines."""
     lines = [f"<b>{row['method']}</b>, {labels.queries(row['query_bits'])}", f"{row['dataset']} · {labels.model(row)}"]
-    if settings := labels.settings_text(row.get("settings")):
+    if settings := naming.settings_text(row.get("settings")):
         lines.append(f"not as usual: {settings}")
     for column in ("recall@20", "ndcg@20", "overlap@20"):
         lines.append(f"{labels.axis_title(column)}: {labels.share(row.get(column))}{_interval(row, column)}")

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import frontiers, labels, peers
+from dashboard import frontiers, labels, naming, peers
 from dashboard.widgets import plain
 from engine.store import reference
 from engine.study import coverage
@@ -115,7 +115,7 @@ def _points(folder: str, version: str) -> pd.DataFrame:
     return table.assign(
         queries=["float32" if bits == frontiers.FLOAT_BITS else "own" for bits in table["query_bits"]],
         method=[named[key] for key in zip(*(table[c] for c in NAMING), strict=True)],
-        hardware=MARK + table["hardware"].astype(str), source="reference",
+        hardware=MARK + table["hardware"].astype(str), source="reference", tested=naming.split(None),
     )  # fmt: skip
 
 

@@ -40,7 +40,7 @@ class View:
     @property
     def by(self) -> list[str]:
         """The columns whose values have a chart and a frontier each."""
-        return ["dataset", "hardware"] if self.timed else ["dataset"]
+        return ["dataset", "tested", "hardware"] if self.timed else ["dataset", "tested"]
 
     @property
     def qualities(self) -> list[str]:

@@ -5,6 +5,8 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import data, labels, point_table, results
 from dashboard.tradeoff_controls import EVERY
+from engine.store.files import write_json
+from engine.store.folders import run_folders
 from tests.dashboard import make_runs
 from tests.dashboard.conftest import button, texts
 
@@ -56,6 +58,19 @@ def test_a_shared_table_is_not_changed_by_who_uses_it(runs):
     for table in (results.described(), data.points()):
         table["quantizer"] = "spoilt"
     assert "spoilt" not in set(results.described()["quantizer"]) | set(data.points()["quantizer"])
+
+
+def test_runs_of_two_splits_have_a_chart_and_a_frontier_each(show, runs, root):
+    """Their test items differ: the recall of one says nothing beside that of the other."""
+    make_runs.make_runs(root, 8, first=8)
+    for folder in run_folders(root):
+        if folder.spec().model.seed == 1:
+            spec = folder.spec().model_dump(mode="json")
+            write_json(folder.file("spec.json"), {**spec, "split_seed": 3})
+    make_runs.publish(root)
+    app = show("tradeoffs")
+    assert len(app.get("plotly_chart")) == 2
+    assert {"**split seed 0**", "**split seed 3**"} <= {m.value for m in app.markdown}
 
 
 def test_the_table_s_selection_goes_with_its_rows(runs):
