@@ -24,8 +24,8 @@ NAMES = {LIGHTGCN: "LightGCN, d = 64", MF: "MF, d = 64", L2Q: "LightGCN, d = 256
 PROTOCOL = (
     "Each paper measured with splits, code and a protocol of its own. Ours, the same for all: every item is ranked for "
     "every user, no run chooses anything by test items, and bytes are those that are stored. The test of a claim is "
-    "ours as well. *As published*: without what is ours but the start from the trained model; the others with our "
-    "tuning."
+    "ours as well. *As published*: without what is ours but the start, a model that was trained with softmax, where "
+    "the papers train with BPR throughout; the others with our tuning."
 )
 HOW = (
     "A test asks for the mean over seeds. *By the mean*: the interval of what is kept allows the other answer as well; "
