@@ -6,6 +6,7 @@ that it cannot make sense of: here, every line counts or is an error.
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ MAX_LINE = 1_000_000
 MAX_COLUMNS = 1_000
 DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "upright bars"}
 PARQUET = b"PAR1"
+FIRST_LINE = re.compile(rb'(?:[^"\n]|"[^"]*")*')
+"""Up to the first line end outside of quotes: texts within may have others."""
 FOREIGN = (
     (b"\x1f\x8b", "is compressed (gzip): unpack it first"),
     (b"PK\x03\x04", "is a zip archive or a spreadsheet: unpack it, or export the sheet as CSV"),
@@ -109,8 +112,8 @@ def _text(path: Path, name: str, head: bytes, header: bool | None) -> Source:
     shown = _distinct([field.strip() for field in fields] if header else [""] * len(fields))
     inner = [f"c{place}" for place in range(len(fields))]  # so that no name of the file's stands in the SQL
     typed = ", ".join(f"{column}: 'VARCHAR'" for column in inner)
-    first = head.split(b"\n", 1)[0]  # texts in quotes may have other line ends within
-    newline = literal(r"\r\n" if first.endswith(b"\r") else r"\n")
+    first = FIRST_LINE.match(head)
+    newline = literal(r"\r\n" if first is not None and first[0].endswith(b"\r") else r"\n")
     sql = (
         f"read_csv($file, auto_detect = false, header = {str(header).lower()}, delim = {literal(delimiter)}, "
         f"quote = '\"', escape = '\"', new_line = {newline}, max_line_size = {MAX_LINE}, "

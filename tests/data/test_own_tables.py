@@ -161,6 +161,8 @@ def test_a_text_in_quotes_may_have_line_ends_of_another_kind(make):
     report, _, _, items = make('user,item,review\na,x,"good\r\nvery good"\na,y,bad\n')
     assert report["rows"] == 2 and list(items["key"]) == ["x", "y"]
     assert make('user,item,review\r\na,x,"good\nvery good"\r\na,y,bad\r\n')[0]["rows"] == 2
+    assert make('user,item,"re\nview"\r\na,x,good\r\na,y,bad\r\n')[0]["rows"] == 2, "a wrapped cell of the header"
+    assert make('user,item,"re\r\nview"\na,x,good\na,y,bad\n')[0]["rows"] == 2
 
 
 def test_a_first_line_with_a_number_is_a_row(make):
