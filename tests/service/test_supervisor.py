@@ -1,6 +1,7 @@
 """The engine's bookkeeping: commands, order, attempts, cancellation; attempts are real processes that do little."""
 
 import json
+import signal
 import subprocess
 import sys
 
@@ -115,15 +116,16 @@ def test_cancelling_ends_the_attempt_and_the_next_run_starts(root):
 def test_a_run_that_has_just_been_started_can_be_cancelled(root):
     """Its process has written nothing yet: no file tells which it is."""
     ids = inbox.submit(root, [spec(0), spec(1)])
-    executor = ScriptedExecutor("time.sleep(60)", COMMIT)
+    executor, first = ScriptedExecutor("time.sleep(60)", COMMIT), []
     supervisor = Supervisor(root, [], executor)
 
     def cancel_at_once():
-        if executor.started == ids[:1] and not (root / "asked").exists():
+        if executor.started == ids[:1] and not first:
+            first.append(executor.processes[ids[0]])
             inbox.cancel(root, ids[0])
-            (root / "asked").touch()
 
     supervisor.serve(until=ids, watch=cancel_at_once)
+    assert first[0].returncode == -signal.SIGTERM, "it was ended, and did not end by itself"
     assert [folders.run_folder(root, run_id).state() for run_id in ids] == ["cancelled", "done"]
 
 
