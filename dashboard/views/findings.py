@@ -16,7 +16,7 @@ KEPT = (
     "Figures in per cent are shares of float32's recall@20 that are kept, with the same model and seed: the mean over "
     f"seeds ± its 95 % interval. {TERMS} *Float32 users* are searched as they are, *coded users* in the items' own "
     "form. All items are ranked for every user with held-out items; nothing is sampled. "
-    f"Times are medians over seeds; {DOUBT}"
+    f"Times are medians over seeds. {DOUBT}"
 )
 
 

@@ -35,8 +35,8 @@ def spent(study: Study, dataset: str, size: int) -> Spent:
 
 
 def best(study: Study, dataset: str, found: Spent) -> list[tuple[int, int]]:
-    """Return the way with the most recall, then those that are not told apart from it: the interval of their
-    difference, paired by seed, holds 0 (or there is none, of one common seed).
+    """Return the way that leads (`engine.study.words.leader`), then those that are not told apart from it: the interval
+    of their difference, paired by seed, holds 0 (or there is none, of one common seed).
     """
 
     def gain(a: tuple[int, int], b: tuple[int, int]) -> Figure | None:
@@ -70,7 +70,7 @@ def sentence(study: Study) -> Said | None:
 
 
 def _leading(study: Study, size: int) -> dict[str, tuple[str, tuple[int, int]]]:
-    """Return each data set's best ways to spend a size in words, and the one with the highest mean."""
+    """Return each data set's best ways to spend a size in words, and the one that leads."""
     found = {}
     for dataset in study.datasets():
         there = spent(study, dataset, size)

@@ -29,7 +29,10 @@ T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.20
      2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045,
      2.042)  # fmt: skip
 """97.5 % quantiles of Student's t with 1, 2, … degrees of freedom; the last serves for more."""
-DOUBT = f"*≈*: timed only while the machine did not keep its pace (over {DRIFT_LIMIT:.0f} % lost)."
+DOUBT = (
+    "Seeds on which the machine did not keep its pace while searches were timed (over "
+    f"{DRIFT_LIMIT:.0f} % lost) do not count; *≈*: there are no others."
+)
 Model = tuple[str, int, int]
 """Encoder, dimensions and layers."""
 Served = tuple[str, str]

@@ -54,7 +54,9 @@ L2QGCN_PUBLISHED: dict[str, Option] = {"distill": 0.0, "loss": "bpr", "rotate": 
 MGQE_PAPER: dict[str, Option] = {"subspaces": 64, "tail_bits": 6, "scale": "none"}
 MGQE_LOSS: dict[str, Option] = {**MGQE_PAPER, "rotate": "none", "direct": False, **PAPER}
 MGQE_PUBLISHED: dict[str, Option] = {**MGQE_LOSS, "batch_norm": True}
-"""As published: without what `engine.quantizers` calls ours, but for the start from the trained model."""
+"""As published: without what contradicts the paper; where it is silent ours stays (`engine.quantizers` tells what), and
+so does the start from the trained model.
+"""
 BASE: dict[str, Option] = {"alpha": False, "annealing": False}
 """L²Q-GCN without what makes it -anl."""
 
