@@ -21,6 +21,7 @@ MEANINGS = {
     "hardware": "Machine that it was measured on.",
     "finished": "When the run finished, UTC.",
     "measured": "When it was measured, UTC.",
+    "kept_epoch": "Epoch of tuning that validation kept; 0: what tuning began with.",
     "threads": "Threads that searched.",
     "batch": "Users that were searched at once.",
     "metric": "What was measured.",

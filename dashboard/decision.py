@@ -41,11 +41,13 @@ class Decision:
 
 @st.cache_data(show_spinner="comparing users", max_entries=64)
 def decide(
-    root: str, snapshot: str, dataset: str, hardware: str | None, items: int | None, asked: Budget, prefer: str
-) -> Decision:
+    root: str, snapshot: str, dataset: str, tested: str, hardware: str | None, items: int | None, asked: Budget,
+    prefer: str,
+) -> Decision:  # fmt: skip
     """Return the decision; the runs folder and the snapshot name the state of the results."""
     table = results.described()
-    table = frontiers.share_of_float(table[table["dataset"] == dataset], asked.quality)
+    table = table[(table["dataset"] == dataset) & (table["tested"] == tested)]
+    table = frontiers.share_of_float(table, asked.quality)
     table = table if items is None else sizes.at(table, data.scaled_points(), items)
     found = budget.configurations(frontiers.filtered(table, [dataset], hardware, {}), asked)
     found = found.assign(name=naming.configurations(found))

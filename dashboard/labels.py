@@ -222,7 +222,7 @@ def amount(value: float) -> str:
     """Return a number of bytes with its unit; 1 MB = 1,000,000 bytes."""
     for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if value >= size:
-            return f"{value / size:,.3g} {unit}" if value < 1000 * size else f"{value / size:,.0f} {unit}"
+            return f"{value / size:,.3g} {unit}" if value < 999.5 * size else f"{value / size:,.0f} {unit}"
     return f"{value:,.0f} bytes"
 
 
@@ -230,7 +230,7 @@ def number(value: Any, digits: int = 4) -> str:
     """Return a measured number, or "not measured": an absent measurement is never shown as 0."""
     if value is None or pd.isna(value):
         return "not measured"
-    return f"{value:,.0f}" if abs(value) >= 10**digits else f"{value:,.{digits}g}"
+    return f"{value:,.0f}" if abs(value) >= 10**digits - 0.5 else f"{value:,.{digits}g}"
 
 
 def share(value: Any) -> str:

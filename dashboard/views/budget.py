@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import budget, commands, data, first_steps, labels, plan, size_parts, sizes
+from dashboard import budget, commands, data, first_steps, labels, naming, plan, results, size_parts, sizes
 from dashboard import budget_words as words
 from dashboard.budget import PREFERENCES, Budget
 from dashboard.decision import Decision, decide
@@ -24,13 +24,14 @@ def render() -> None:
         first_steps.show()
         return
     st.markdown("What must your service reach? Leave empty what does not matter.")
-    dataset, hardware, items, asked, prefer = _controls(data.points())
+    dataset, tested, hardware, items, asked, prefer = _controls(data.points())
     name = data.snapshot()
     assert name is not None  # there are points
-    found = decide(str(data.root()), name, dataset, hardware, items, asked, prefer)
+    found = decide(str(data.root()), name, dataset, tested, hardware, items, asked, prefer)
     if items is not None:
-        own = data.points()
-        lacking = sizes.lacking(own[own["dataset"] == dataset], data.scaled_points(), items)
+        own = results.described()
+        own = own[(own["dataset"] == dataset) & (own["tested"] == tested)]
+        lacking = sizes.lacking(own, data.scaled_points(), items)
         measured = len({run_id for ids in found.table["run_ids"] for run_id in ids})
         size_parts.missing(lacking, measured, items)
     if found.table.empty:
@@ -44,8 +45,8 @@ def render() -> None:
         _all(found, asked)
 
 
-def _controls(points: pd.DataFrame) -> tuple[str, str | None, int | None, Budget, str]:
-    """Draw the controls; return data set, machine, catalogue size, budget and preference."""
+def _controls(points: pd.DataFrame) -> tuple[str, str, str | None, int | None, Budget, str]:
+    """Draw the controls; return data set, split, machine, catalogue size, budget and preference."""
     known = list(points.sort_values("finished", ascending=False)["dataset"].unique())
     a, b, c, d = st.columns([3, 2, 2, 3], vertical_alignment="bottom")
     dataset = a.selectbox("Data set", known, key="b_data", **LINK)
@@ -54,6 +55,12 @@ def _controls(points: pd.DataFrame) -> tuple[str, str | None, int | None, Budget
     with d:
         items = size_parts.choose(data.scaled_points(), key="b_items")
     own = points[points["dataset"] == dataset]
+    splits = sorted({naming.split(settings) for settings in own["settings"]})
+    tested = splits[0]
+    if len(splits) > 1:
+        told = "Runs of different splits have different test items, so one counts at a time."
+        tested = st.selectbox("Tested on", splits, key="b_split", help=told, **LINK)
+    own = own[[naming.split(settings) == tested for settings in own["settings"]]]
     own = own if items is None else sizes.at(own, data.scaled_points(), items)
     machines = sorted(own["hardware"].dropna().unique())
     hardware = machines[0] if machines else None
@@ -82,7 +89,7 @@ def _controls(points: pd.DataFrame) -> tuple[str, str | None, int | None, Budget
     asked = Budget(
         f"{kind}@{k}", None if keep is None else keep / 100, column, micros, None if memory is None else memory * MB
     )
-    return dataset, hardware, items, asked, prefer or "quality"
+    return dataset, tested, hardware, items, asked, prefer or "quality"
 
 
 def _recommended(found: Decision, asked: Budget, prefer: str) -> None:

@@ -53,13 +53,14 @@ def _datasets() -> list[str]:
 
 
 def _offer(widths: list[int]) -> None:
-    """Choose all widths at first, and new ones as long as all were chosen: a choice of some stays as it is."""
-    before, state = st.session_state.get("n_widths"), st.session_state
-    if before is None or set(before) <= set(state.get("n_bits") or ()):
-        state["n_bits"] = widths
-    else:
-        state["n_bits"] = [width for width in state.get("n_bits") or () if width in widths]
-    state["n_widths"] = widths
+    """Put the widths that are wanted into the field: all, or those that were chosen when last somebody chose some."""
+    state = st.session_state
+    shown, chosen = state.get("n_shown"), state.get("n_bits")
+    if shown is not None and chosen is not None and set(chosen) != set(shown):
+        state["n_wanted"] = chosen if chosen and set(chosen) != set(state["n_offered"]) else None
+    wanted = state.get("n_wanted")
+    state["n_offered"] = widths
+    state["n_bits"] = state["n_shown"] = [width for width in widths if wanted is None or width in wanted]
 
 
 def _compression(quantizers: list[dict[str, Any]]) -> tuple[list[str], list[int], list[str], dict[str, Any]]:

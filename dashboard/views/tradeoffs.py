@@ -103,7 +103,7 @@ def _nothing(shown: pd.DataFrame, view: View) -> None:
 
 
 def _charts(drawn: Drawings, view: View) -> Chosen:
-    """Show a chart for each data set (and machine, where an axis is a time), and return the points selected in them."""
+    """Show a chart for each data set and split (and machine, where an axis is a time); return the selected points."""
     charts, selected = drawn.charts, []
     for row in range(0, len(charts), 2):
         places = st.columns(2) if len(charts) > 1 else [st.container()]

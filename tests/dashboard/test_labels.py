@@ -18,7 +18,8 @@ def told(**options: object) -> str:
 def test_large_numbers_are_written_out():
     """Nobody reads 1.3e+02 × or 1.235e+04 µs."""
     assert [labels.number(v) for v in (0.0123456, 61.456, 9876.5, 12346.0)] == ["0.01235", "61.46", "9,876", "12,346"]
-    assert [labels.number(v, 2) for v in (0.104, 1.26, 14.2, 128.0)] == ["0.1", "1.3", "14", "128"]
+    assert labels.number(9999.7) == "10,000" and labels.amount(999.7e6) == "1,000 MB"
+    assert [labels.number(v, 2) for v in (0.104, 1.26, 14.2, 99.6, 128.0)] == ["0.1", "1.3", "14", "100", "128"]
     assert budget_words.times(128.0, 1.0) == "128 ×"
 
 

@@ -1,5 +1,7 @@
 """The Trade-offs page: charts side by side, links that show the same again, and what selected points are for."""
 
+import shutil
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -71,6 +73,13 @@ def test_runs_of_two_splits_have_a_chart_and_a_frontier_each(show, runs, root):
     app = show("tradeoffs")
     assert len(app.get("plotly_chart")) == 2
     assert {"**split seed 0**", "**split seed 3**"} <= {m.value for m in app.markdown}
+    budget = show("budget")
+    assert budget.selectbox(key="b_split").options == ["split seed 0", "split seed 3"]
+    counted = next(e.label for e in budget.expander if e.label.startswith("All "))
+    assert counted == next(e.label for e in show("budget", {"b_split": "split seed 3"}).expander if "All " in e.label)
+    shutil.rmtree(next(f.path for f in run_folders(root) if f.spec().split_seed == 3))
+    make_runs.publish(root)
+    assert counted in [e.label for e in show("budget").expander], "of the other split one is gone"
 
 
 def test_the_table_s_selection_goes_with_its_rows(runs):

@@ -126,14 +126,25 @@ def test_new_run_says_in_a_sentence_what_is_missing(show, runs, state, words):
 
 def test_a_choice_of_widths_survives_other_choices_and_a_visit_elsewhere(show, runs):
     app = show("new_run", {"n_quantizers": ["uniform"]})
-    widths = next(g for g in app.get("button_group") if g.key == "n_bits")
-    assert sorted(widths.value) == [1, 2, 4, 8], "all at first"
-    widths.set_value([4]).run()
-    app.multiselect(key="n_quantizers").set_value(["uniform", "hqgnn", "dpq"]).run()
-    assert next(g for g in app.get("button_group") if g.key == "n_bits").value == [4]
+
+    def field():
+        return next(g for g in app.get("button_group") if g.key == "n_bits")
+
+    def with_methods(*names):
+        app.multiselect(key="n_quantizers").set_value(list(names)).run()
+        return sorted(field().value)
+
+    assert sorted(field().value) == [1, 2, 4, 8], "all at first"
+    assert (with_methods("dpq"), with_methods("uniform")) == ([4, 6, 8], [1, 2, 4, 8]), "all there are"
+    field().set_value([8, 4]).run()
+    assert (with_methods("dpq"), with_methods("uniform", "dpq")) == ([4, 8], [4, 8]), "two were chosen, not all"
+    field().set_value([2]).run()
+    assert (with_methods("dpq"), with_methods("uniform")) == ([], [2])
     app.switch_page("views/queue.py").run()
     app.switch_page("views/new_run.py").run()
-    assert next(g for g in app.get("button_group") if g.key == "n_bits").value == [4]
+    assert field().value == [2]
+    field().set_value([8, 4, 2, 1]).run()
+    assert with_methods("uniform", "dpq") == [1, 2, 4, 6, 8]
 
 
 def test_new_run_says_that_a_data_set_must_be_downloaded(show, runs, monkeypatch):
