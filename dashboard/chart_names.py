@@ -14,8 +14,8 @@ from engine.frontier import higher_is_better
 
 NEAR = (0.12, 0.035)
 """Shares of the chart's width and height within which two labels would cover each other."""
-LABELLED = 14
-"""Where the frontier has more points than this, none is labelled: the words would cover each other."""
+LABELLED = 30
+"""Where the frontier has more points than this, none is labelled: too few would find room to tell anything."""
 UNSEEN = {"size": MARKS[True], "opacity": 0}
 """A mark as large as the point's own, that its name keeps clear of."""
 LETTER = 0.0066
