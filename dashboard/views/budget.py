@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import budget, commands, data, first_steps, labels, naming, plan, results, size_parts, sizes
+from dashboard import budget, commands, data, first_steps, labels, plan, results, size_parts, sizes
 from dashboard import budget_words as words
 from dashboard.budget import PREFERENCES, Budget
 from dashboard.decision import Decision, decide
@@ -24,7 +24,7 @@ def render() -> None:
         first_steps.show()
         return
     st.markdown("What must your service reach? Leave empty what does not matter.")
-    dataset, tested, hardware, items, asked, prefer = _controls(data.points())
+    dataset, tested, hardware, items, asked, prefer = _controls(results.described())
     name = data.snapshot()
     assert name is not None  # there are points
     found = decide(str(data.root()), name, dataset, tested, hardware, items, asked, prefer)
@@ -55,12 +55,12 @@ def _controls(points: pd.DataFrame) -> tuple[str, str, str | None, int | None, B
     with d:
         items = size_parts.choose(data.scaled_points(), key="b_items")
     own = points[points["dataset"] == dataset]
-    splits = sorted({naming.split(settings) for settings in own["settings"]})
+    splits = sorted(own["tested"].unique())
     tested = splits[0]
     if len(splits) > 1:
         told = "Runs of different splits have different test items, so one counts at a time."
         tested = st.selectbox("Tested on", splits, key="b_split", help=told, **LINK)
-    own = own[[naming.split(settings) == tested for settings in own["settings"]]]
+    own = own[own["tested"] == tested]
     own = own if items is None else sizes.at(own, data.scaled_points(), items)
     machines = sorted(own["hardware"].dropna().unique())
     hardware = machines[0] if machines else None
