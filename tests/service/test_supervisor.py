@@ -1,51 +1,14 @@
 """The engine's bookkeeping: commands, order, attempts, cancellation; attempts are real processes that do little."""
 
 import json
-import signal
-import subprocess
-import sys
 
 import pytest
 
 from engine.errors import DiskError, FewbitsError
-from engine.service.local import LocalExecutor
 from engine.service.supervisor import Supervisor
-from engine.spec import ModelSpec, RunSpec
 from engine.store import catalog, folders, inbox, scaling
 from engine.store.status import engine_alive
-
-COMMIT = "f.begin(); f.commit({'run_id': f.run_id, 'measurements': []})"
-DIE = "f.begin(); import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
-FAIL = "f.begin(); f.fail('the data set is broken', 'user')"
-SLEEP = "f.begin(); time.sleep(60)"
-
-
-class ScriptedExecutor(LocalExecutor):
-    """Starts processes that hold the run's lock as an attempt does, and then do what the script says."""
-
-    def __init__(self, *scripts):
-        super().__init__()
-        self.scripts, self.started, self.modules = list(scripts), [], []
-
-    def start(self, folder, module="attempt"):
-        self.modules.append(module)
-        script = self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
-        self.started.append(folder.run_id)
-        code = (
-            "import sys, time; from pathlib import Path; from engine.store.folders import RunFolder\n"
-            f"f = RunFolder(Path(sys.argv[1])); lock = f.lock(); lock.acquire()\n{script}"
-        )
-        self.processes[folder.run_id] = subprocess.Popen([sys.executable, "-c", code, str(folder.path)])
-
-
-def spec(seed=0, **more):
-    return RunSpec(dataset="demo", model=ModelSpec(seed=seed), **more)
-
-
-def serve(root, executor, until):
-    supervisor = Supervisor(root, [], executor)
-    supervisor.serve(until=until)
-    return supervisor
+from tests.service.scripted import COMMIT, DIE, FAIL, ScriptedExecutor, serve, spec
 
 
 def test_runs_are_done_in_the_order_they_were_submitted(root):
@@ -98,71 +61,6 @@ def test_submitting_a_failed_run_again_tries_it_anew(root):
     assert folders.run_folder(root, ids[0]).state() == "done"
 
 
-def test_cancelling_ends_the_attempt_and_the_next_run_starts(root):
-    ids = inbox.submit(root, [spec(0), spec(1)])
-    executor = ScriptedExecutor(SLEEP, COMMIT)
-    supervisor = Supervisor(root, [], executor)
-
-    def cancel_the_first():
-        if folders.run_folder(root, ids[0]).attempts() and not (root / "asked").exists():
-            inbox.cancel(root, ids[0])
-            (root / "asked").touch()
-
-    supervisor.serve(until=ids, watch=cancel_the_first)
-    states = dict(zip(catalog.runs(root)["run_id"], catalog.runs(root)["state"], strict=True))
-    assert states == {ids[0]: "cancelled", ids[1]: "done"}
-
-
-def test_a_run_that_has_just_been_started_can_be_cancelled(root):
-    """Its process has written nothing yet: no file tells which it is."""
-    ids = inbox.submit(root, [spec(0), spec(1)])
-    executor, first = ScriptedExecutor("time.sleep(60)", COMMIT), []
-    supervisor = Supervisor(root, [], executor)
-
-    def cancel_at_once():
-        if executor.started == ids[:1] and not first:
-            first.append(executor.processes[ids[0]])
-            inbox.cancel(root, ids[0])
-
-    supervisor.serve(until=ids, watch=cancel_at_once)
-    assert first[0].returncode == -signal.SIGTERM, "it was ended, and did not end by itself"
-    assert [folders.run_folder(root, run_id).state() for run_id in ids] == ["cancelled", "done"]
-
-
-def test_an_engine_that_was_asked_for_certain_runs_starts_no_other(root):
-    """A command that only looks asks for none, and would leave a process behind."""
-    ids = inbox.submit(root, [spec(0), spec(1)])
-    executor = ScriptedExecutor(COMMIT)
-    serve(root, executor, [])
-    assert (executor.started, catalog.runs(root)["state"].tolist()) == ([], ["queued", "queued"])
-    serve(root, executor, ids[:1])
-    assert executor.started == ids[:1]
-
-
-def test_stopping_ends_an_attempt_that_has_just_been_started(root):
-    ids = inbox.submit(root, [spec()])
-    executor = ScriptedExecutor("time.sleep(60)")
-    supervisor = Supervisor(root, [], executor)
-
-    def stop_once_started():
-        supervisor.stopping = bool(executor.started)
-
-    supervisor.serve(watch=stop_once_started)
-    folder = folders.run_folder(root, ids[0])
-    assert (executor.running(), folder.state(), folder.alive()) == ([], "queued", False)
-
-
-def test_a_waiting_run_can_be_cancelled_and_queued_again(root):
-    ids = inbox.submit(root, [spec()])
-    inbox.cancel(root, ids[0])
-    supervisor = Supervisor(root, [], ScriptedExecutor(COMMIT))
-    supervisor.drain()
-    assert folders.run_folder(root, ids[0]).state() == "cancelled"
-    inbox.retry(root, ids[0])
-    supervisor.drain()
-    assert folders.run_folder(root, ids[0]).state() == "queued"
-
-
 def test_a_second_engine_is_refused_with_the_first_ones_process(root):
     supervisor = Supervisor(root, [], ScriptedExecutor(COMMIT))
     refused = []
@@ -188,18 +86,6 @@ def test_an_odd_file_in_the_inbox_is_refused_and_the_rest_is_done(root, text, ca
     serve(root, ScriptedExecutor(COMMIT), ids)
     assert "refused" in capfd.readouterr().err
     assert not list((root / "inbox").glob("*.json"))
-
-
-def test_stopping_the_engine_in_good_order_costs_no_attempt(root):
-    ids = inbox.submit(root, [spec()])
-    supervisor = Supervisor(root, [], ScriptedExecutor(SLEEP))
-
-    def stop_once_begun():
-        supervisor.stopping = bool(folders.run_folder(root, ids[0]).attempts())
-
-    supervisor.serve(watch=stop_once_begun)
-    folder = folders.run_folder(root, ids[0])
-    assert (folder.state(), folder.attempts()) == ("queued", 0)
 
 
 def test_runs_finished_without_the_engine_are_found(root):
