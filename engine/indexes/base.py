@@ -139,7 +139,7 @@ class Index(ABC):
         indptr, items = checked_exclude(exclude, len(queries), self.n)
         ids, scores = np.empty((len(queries), k), np.int32), np.empty((len(queries), k), np.float32)
         run: Callable[..., None] = self._search_packed if isinstance(queries, Packed) else self._search_float
-        if threads == 1 or len(queries) == 1:
+        if threads == 1 or len(queries) < 2:
             run(queries, indptr, items, ids, scores)
             return Hits(ids, scores)
         bounds = [len(queries) * i // threads for i in range(threads + 1)]

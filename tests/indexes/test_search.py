@@ -89,6 +89,17 @@ def test_threads_and_batches_change_nothing(kind):
             assert (other == whole.scores).all()
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+@every_kind
+def test_no_queries_have_no_lists(kind, threads):
+    rng = np.random.default_rng(4)
+    items, users = (KINDS[kind](n, 5, rng) for n in (20, 0))
+    index = indexes.build(items)
+    for asked in (queries(0, 5, rng), index.pack_queries(users)):
+        hits = index.search(asked, 3, threads=threads)
+        assert hits.ids.shape == hits.scores.shape == (0, 3)
+
+
 @every_kind
 def test_scores_are_decode_then_dot_up_to_rounding(kind):
     rng = np.random.default_rng(5)
