@@ -93,6 +93,14 @@ def open_run(run_id: str) -> None:
     st.switch_page(RUN_PAGE, query_params={"run_id": run_id})
 
 
+def open_queue() -> None:
+    """Go to the Queue page now.
+
+    The address loses what it held for the fields of the page that is left, which Streamlit refuses to clear unasked.
+    """
+    st.switch_page(QUEUE_PAGE, query_params={})
+
+
 def state_badge(state: str) -> None:
     """Show a run's state as a word with an icon and a colour."""
     words, icon, color = labels.STATES.get(state, (state, ":material/help:", "gray"))

@@ -8,7 +8,7 @@ from dashboard import budget_words as words
 from dashboard.budget import PREFERENCES, Budget
 from dashboard.decision import Decision, decide
 from dashboard.labels import COSTS, QUALITY
-from dashboard.widgets import LINK, NEW_RUN_PAGE, QUEUE_PAGE, open_run, plain, sentence
+from dashboard.widgets import LINK, NEW_RUN_PAGE, open_queue, open_run, plain, sentence
 from engine.data import registry
 from engine.errors import FewbitsError
 from engine.spec import KS
@@ -176,7 +176,7 @@ def _try(found: Decision, dataset: str) -> None:
             try:
                 commands.submit(new)
                 st.session_state["submitted"] = len(new)
-                st.switch_page(QUEUE_PAGE)
+                open_queue()
             except FewbitsError as error:
                 st.error(sentence(error), icon=":material/error:")
         st.page_link(NEW_RUN_PAGE, label="or choose some of them", icon=":material/add_circle:")

@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import commands, data, forms, labels, plan
 from dashboard.chart_style import rank
 from dashboard.forms import KEEP
-from dashboard.widgets import QUEUE_PAGE, plain, run_link, run_name, sentence, waiting_for_engine
+from dashboard.widgets import QUEUE_PAGE, open_queue, plain, run_link, run_name, sentence, waiting_for_engine
 from engine.data import registry
 from engine.errors import FewbitsError
 from engine.spec import ModelSpec
@@ -143,7 +143,7 @@ def _show(made: plan.Plan) -> None:
         if st.button(label, type="primary", icon=":material/send:", disabled=not new, key="n_submit"):
             commands.submit(made.new)
             st.session_state["submitted"] = new
-            st.switch_page(QUEUE_PAGE)
+            open_queue()
         st.page_link(QUEUE_PAGE, label="Queue", icon=":material/list_alt:")
 
 

@@ -17,6 +17,7 @@ from dashboard.widgets import (
     ask_button,
     boundary,
     guarded,
+    open_queue,
     plain,
     progress_card,
     run_picker,
@@ -92,7 +93,7 @@ def _not_done(row: dict[str, Any]) -> None:
         if row["state"] == "queued":
             _cancel(row["run_id"])
         elif ask_button("Try again", "retry", [row["run_id"]], icon=":material/replay:", type="primary"):
-            st.switch_page(QUEUE_PAGE)
+            open_queue()
         st.page_link(QUEUE_PAGE, label="Queue", icon=":material/list_alt:")
     if tail := data.folder(row["run_id"]).log_tail():
         st.subheader("End of the log", anchor=False)

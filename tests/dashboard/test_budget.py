@@ -135,6 +135,7 @@ def test_where_nothing_meets_it_the_nearest_is_named_and_the_missing_runs_can_be
     new = next(b for b in app.button if b.label.startswith("Queue "))
     assert "about" in new.label
     new.click().run()
+    assert app.title[0].value == "Queue", "also where the address holds what was asked"
     assert [c["command"] for _, c in inbox.pending(root)].count("submit") == int(new.label.split()[1])
 
 
