@@ -58,6 +58,7 @@ def make(
     queries: Sequence[str],
     options: Mapping[str, Mapping[str, Sequence[Option]]],
     chosen: bool = True,
+    split_seed: int = 0,
 ) -> Plan:
     """Return the plan for a set of choices; FewbitsError says in a sentence what is missing or off.
 
@@ -69,7 +70,7 @@ def make(
             wrong = [v for v in options.get(method["name"], {}).get(option["name"], ()) if isinstance(v, str)]
             if option["kind"] in ("int", "float") and wrong:
                 raise FewbitsError(f"{method['name']}.{option['name']}: got {wrong[0]!r}, expected a number")
-    combined = sweep.expand(methods, datasets, quantizers, bits, models, queries, options)
+    combined = sweep.expand(methods, datasets, quantizers, bits, models, queries, options, split_seed)
     specs = own_vectors.fitting(combined, data.root(), chosen)
     known = data.live_runs()
     states = dict(zip(known["run_id"], known["state"], strict=True))

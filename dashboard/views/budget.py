@@ -149,7 +149,7 @@ def _nothing(found: Decision, asked: Budget, dataset: str) -> None:
 
 
 def _try(found: Decision, dataset: str) -> None:
-    """Offer every quantizer and width that was not measured with the same model yet."""
+    """Offer every quantizer and width that was not measured with the same model and split yet."""
     if dataset not in registry.names(data.root()):
         st.markdown("Its data are no longer here, so that nothing more can be measured: add them again for that.")
         return
@@ -157,9 +157,11 @@ def _try(found: Decision, dataset: str) -> None:
     methods = [m for m in data.methods("quantizer") if not m.get("unavailable") and m["name"] != "peer"]
     if not methods:
         return
-    model = data.spec_of(data.run(run_id)).model
+    like = data.spec_of(data.run(run_id))
     names = [m["name"] for m in methods]
-    made = plan.make(methods, [dataset], names, [], [model], ["float32", "own"], {}, chosen=False)
+    made = plan.make(
+        methods, [dataset], names, [], [like.model], ["float32", "own"], {}, chosen=False, split_seed=like.split_seed
+    )
     new = made.new
     if not new:
         words = (

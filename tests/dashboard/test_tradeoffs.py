@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import data, labels, point_table, results
 from dashboard.tradeoff_controls import EVERY
+from engine.store import inbox
 from engine.store.files import write_json
 from engine.store.folders import run_folders
 from tests.dashboard import make_runs
@@ -77,6 +78,9 @@ def test_runs_of_two_splits_have_a_chart_and_a_frontier_each(show, runs, root):
     assert budget.selectbox(key="b_split").options == ["split seed 0", "split seed 3"]
     counted = next(e.label for e in budget.expander if e.label.startswith("All "))
     assert counted == next(e.label for e in show("budget", {"b_split": "split seed 3"}).expander if "All " in e.label)
+    none = show("budget", {"b_split": "split seed 3"}, b_keep="120")
+    next(b for b in none.button if b.label.startswith("Queue ")).click().run()
+    assert {c["spec"]["split_seed"] for _, c in inbox.pending(root)} == {3}, "what is missing there is missing of it"
     shutil.rmtree(next(f.path for f in run_folders(root) if f.spec().split_seed == 3))
     make_runs.publish(root)
     assert counted in [e.label for e in show("budget").expander], "of the other split one is gone"
