@@ -17,7 +17,8 @@ Key = tuple[str, str, int, ModelSpec]
 
 
 def rows(runs: pd.DataFrame) -> Iterator[list[str]]:
-    """Yield each stage's name, what it is, and on each of `datasets` how many of its runs have rows: ``12 of 36``.
+    """Yield each stage's name, what it is, and on each of `datasets` how many of its runs have rows: ``12 of 36``; a
+    dash where it has none.
 
     Parameters
     ----------
@@ -29,7 +30,7 @@ def rows(runs: pd.DataFrame) -> Iterator[list[str]]:
         cells = []
         for name in names:
             here = [run for run in planned if run.stage == stage and run.spec.dataset == name]
-            cells.append(f"{sum(key(run.spec, run.form) in done for run in here)} of {len(here)}")
+            cells.append(f"{sum(key(run.spec, run.form) in done for run in here)} of {len(here)}" if here else "–")
         yield [stage, words, *cells]
 
 

@@ -13,7 +13,7 @@ from engine.study.words import Said, ahead, joined, leader
 
 FORMS = {8: "uniform 8 bit", 4: "uniform 4 bit", 2: "uniform 2 bit", 1: "sign 1 bit"}
 """Bits a dimension → form."""
-ALL_DIMS = tuple(sorted({*DIMS, LIGHTGCN[1]}))
+ALL_DIMS = tuple(sorted({*DIMS, LIGHTGCN.dim}))
 SIZES = {34: 256, 18: 128, 10: 64}
 """Bytes an item, scale included → bits of its codes."""
 ALIKE = "any way"
@@ -61,7 +61,7 @@ def sentence(study: Study) -> Said | None:
     if not told:
         return None
     exact = {name: study.value(name, FLOAT.text, "float32", QUALITY) for name in study.datasets()}
-    figures[f"float32's recall@20, {LIGHTGCN[1]} dimensions"] = {n: f.value() for n, f in exact.items() if f}
+    figures[f"float32's recall@20, {LIGHTGCN.dim} dimensions"] = {n: f.value() for n, f in exact.items() if f}
     return Said(
         "Of as many bytes an item, most recall@20 with float32 users comes (64d·4b: 64 dimensions of 4 bits; “or”: "
         f"not told apart by these seeds) {'; '.join(told)}{_over_float(study)}.",
@@ -92,11 +92,11 @@ def _over_float(study: Study) -> str:
     size, exact = max(SIZES), ((FLOAT.text, "float32"), LIGHTGCN)
     words = []
     for dataset, (_, way) in _leading(study, size).items():
-        if way[0] > LIGHTGCN[1] and ahead(study.difference(dataset, QUALITY, _point(*way), exact)):
+        if way[0] > LIGHTGCN.dim and ahead(study.difference(dataset, QUALITY, _point(*way), exact)):
             own, other = spent(study, dataset, size)[way], study.value(dataset, FLOAT.text, "float32", QUALITY)
             if other:
                 words.append(f"on {dataset} ({own.value()} for {other.value()})")
-    usual = f"float32 of {LIGHTGCN[1]} dimensions, {4 * LIGHTGCN[1]} bytes"
+    usual = f"float32 of {LIGHTGCN.dim} dimensions, {4 * LIGHTGCN.dim} bytes"
     return f"; {size} bytes beat {usual}, clearly {joined(words)}" if words else ""
 
 
@@ -127,7 +127,7 @@ def markdown(study: Study) -> list[str]:
 
 
 def _model(dim: int) -> Model:
-    return LIGHTGCN[0], dim, LIGHTGCN[2]
+    return LIGHTGCN._replace(dim=dim)
 
 
 def _point(dim: int, bits: int) -> tuple[Served, Model]:

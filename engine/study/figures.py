@@ -11,7 +11,7 @@ import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -33,15 +33,24 @@ DOUBT = (
     "Seeds on which the machine did not keep its pace while searches were timed (over "
     f"{DRIFT_LIMIT:.0f} % lost) do not count; *≈*: there are no others."
 )
-Model = tuple[str, int, int]
-"""Encoder, dimensions and layers."""
 Served = tuple[str, str]
 """A form, and how users are searched."""
 Point = dict[str, Any]
-LIGHTGCN: Model = ("lightgcn", 64, 3)
-"""The study's usual model."""
-NEEDED = ("dataset", "form", "encoder", "dim", "layers", "seed", "bits", "query_bits", "hardware")
+NEEDED = ("dataset", "form", "encoder", "dim", "layers", "loss", "seed", "bits", "query_bits", "hardware")
 MEASURED = (QUALITY, P50, SIZE, DRIFT, KEPT_EPOCH, "recall_head@20", "recall_tail@20")
+
+
+class Model(NamedTuple):
+    """What tells the study's models apart. Those with the loss of their papers are trained as published altogether."""
+
+    encoder: str
+    dim: int
+    layers: int
+    loss: str = "softmax"
+
+
+LIGHTGCN = Model("lightgcn", 64, 3)
+"""The study's usual model."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +120,7 @@ class Study:
         if len(points):
             there = [column for column in (*NEEDED, *MEASURED) if column in points]
             for point in _with_kept(points)[[*there, "kept"]].to_dict("records"):
-                model = (point["encoder"], point["dim"], point["layers"])
+                model = Model(point["encoder"], point["dim"], point["layers"], point["loss"])
                 self._points.setdefault((point["dataset"], point["form"], model), []).append(point)
                 if _measured(point, P50):
                     self._machines.setdefault((point["dataset"], model), Counter())[point["hardware"]] += 1
@@ -138,9 +147,9 @@ class Study:
         """Return how much more a keeps than b, each (form, users), paired by seed; None without common seeds."""
         return self.difference(dataset, "kept", (a, model), (b, model))
 
-    def gains(self, a: Served, b: Served) -> dict[str, Figure]:
+    def gains(self, a: Served, b: Served, model: Model = LIGHTGCN) -> dict[str, Figure]:
         """Return `gain` on each data set where it has an interval."""
-        return sure({dataset: self.gain(dataset, a, b) for dataset in self.datasets()})
+        return sure({dataset: self.gain(dataset, a, b, model) for dataset in self.datasets()})
 
     def difference(self, dataset: str, column: str, a: tuple[Served, Model], b: tuple[Served, Model]) -> Figure | None:
         """Return by how much a column of a exceeds that of b, each ((form, users), model), paired by seed."""

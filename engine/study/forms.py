@@ -54,9 +54,7 @@ L2QGCN_PUBLISHED: dict[str, Option] = {"distill": 0.0, "loss": "bpr", "rotate": 
 MGQE_PAPER: dict[str, Option] = {"subspaces": 64, "tail_bits": 6, "scale": "none"}
 MGQE_LOSS: dict[str, Option] = {**MGQE_PAPER, "rotate": "none", "direct": False, **PAPER}
 MGQE_PUBLISHED: dict[str, Option] = {**MGQE_LOSS, "batch_norm": True}
-"""As published: without what contradicts the paper; where it is silent ours stays (`engine.quantizers` tells what), and
-so does the start from the trained model.
-"""
+"""As published: without what contradicts the paper; where it is silent ours stays (`engine.quantizers` tells what)."""
 BASE: dict[str, Option] = {"alpha": False, "annealing": False}
 """L²Q-GCN without what makes it -anl."""
 
@@ -88,7 +86,7 @@ VARIANTS = (
     # is the Hessian-aware gradient worth it: with our tuning, and with the paper's
     *(Form("hqgnn", bits, STE) for bits in (2, 1)),
     *(Form("hqgnn", bits, {**PAPER_BPR, **more}) for bits in (2, 1) for more in (GSTE, STE)),
-    # as published
+    # as published, but for the model
     *(Form("hqgnn", bits, HQGNN_PUBLISHED) for bits in (2, 1)), Form("hashgnn", 1, HASHGNN_PUBLISHED),
     # other sizes and other ways
     Form("l2qgcn", 1, BASE), Form("dpq", 8, {"subspaces": 16, "scale": "none"}), Form("dpq", 4, {"subspaces": 16}),
@@ -110,3 +108,11 @@ LAYERED = (
     Form("l2qgcn", 1, L2QGCN_PUBLISHED),
 )  # fmt: skip
 """On the model that L²Q-GCN was published with: 256 dimensions, 2 layers, and E(0) among them."""
+
+PUBLISHED = (
+    FLOAT, Form("uniform", 2), Form("sign", 1),
+    *(Form("hqgnn", bits, {**HQGNN_PUBLISHED, **more}) for bits in (2, 1) for more in (GSTE, STE)),
+    Form("hashgnn", 1, HASHGNN_PUBLISHED),
+)  # fmt: skip
+LAYERED_PUBLISHED = (FLOAT, Form("l2qgcn", 1, L2QGCN_PUBLISHED))
+"""On models that are trained as published: with BPR, all layers pooled, lengths as learned."""

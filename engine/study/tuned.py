@@ -1,22 +1,37 @@
 """What tuning a model for its codes is worth, and tuning it with HQ-GNN's gradient: two of the study's sentences."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from engine.study.figures import Figure, Study
+from engine.spec import Option
+from engine.study.figures import LIGHTGCN, Figure, Model, Study
+from engine.study.forms import GSTE, HQGNN_PUBLISHED, PAPER_BPR, STE, form_text
 from engine.study.words import Figures, Said, gained, places, points, verdict
 
 SAME = 0.0005
 """A share of recall that nobody would see."""
 ROUNDED = {1: "sign 1 bit", 2: "uniform 2 bit", 4: "uniform 4 bit"}
 """Bits → what tuning is compared with."""
-TUNINGS = (
-    ("with our tuning", "hqgnn {} bit", "hqgnn {} bit, estimator=ste"),
-    (
-        "with the paper's loss",
-        *(f"hqgnn {{}} bit, distill=0.0 {e}loss=bpr tune=graph" for e in ("", "estimator=ste ")),
-    ),
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to tune with HQ-GNN's gradient or with the plain one, which differ in no other option."""
+
+    words: str
+    options: Mapping[str, Option]
+    model: Model = LIGHTGCN
+
+    def forms(self, bits: int) -> tuple[str, str]:
+        """Return the forms with GSTE and with STE."""
+        return form_text("hqgnn", bits, {**self.options, **GSTE}), form_text("hqgnn", bits, {**self.options, **STE})
+
+
+WAYS = (
+    Way("with our tuning", {}),
+    Way("with the paper's loss", PAPER_BPR),
+    Way("all as published", HQGNN_PUBLISHED, LIGHTGCN._replace(loss="bpr")),
 )
-"""In words, and the forms with GSTE and with STE."""
 
 
 def worth(study: Study) -> Said | None:
@@ -47,29 +62,28 @@ def worth(study: Study) -> Said | None:
 
 
 def gste(study: Study) -> Said | None:
-    """Return whether HQ-GNN's gradient beats the plain one, with our tuning and with the paper's loss."""
+    """Return whether HQ-GNN's gradient beats the plain one: with our tuning, with the paper's loss, as published."""
     told, figures, everywhere = [], {}, study.datasets()
-    for way, with_gste, with_ste in TUNINGS:
-        gains = {bits: _gains(study, with_gste, with_ste, bits) for bits in (2, 1)}
-        forms = [form.format(bits) for bits, found in gains.items() if found for form in (with_gste, with_ste)]
-        undone = _undone(study, forms)
+    for way in WAYS:
+        gains = {bits: _gains(study, way, bits) for bits in (2, 1)}
+        undone = _undone(study, way, [form for bits, found in gains.items() if found for form in way.forms(bits)])
         words = _beside_ste(gains, everywhere)
-        told += [f"{way} {words}{_told_undone(undone.values())}"] if words else []
-        figures.update({f"GSTE over STE at {_bits(b)}, {way}, points": gained(g) for b, g in gains.items() if g})
+        told += [f"{way.words} {words}{_told_undone(undone.values())}"] if words else []
+        figures.update({f"GSTE over STE at {_bits(b)}, {way.words}, points": gained(g) for b, g in gains.items() if g})
         if undone:
-            name = f"runs of GSTE and STE, {way}, of which validation kept what tuning began with"
+            name = f"runs of GSTE and STE, {way.words}, of which validation kept what tuning began with"
             figures[name] = {dataset: f"{n} of {of}" for dataset, (n, of) in undone.items()}
     return Said(f"HQ-GNN's GSTE instead of plain STE, coded users: {'; '.join(told)}.", figures) if told else None
 
 
-def _gains(study: Study, a: str, b: str, bits: int) -> dict[str, Figure]:
-    first, second = ((form.format(bits), "own") for form in (a, b))
-    return study.gains(first, second)
+def _gains(study: Study, way: Way, bits: int) -> dict[str, Figure]:
+    first, second = ((form, "own") for form in way.forms(bits))
+    return study.gains(first, second, way.model)
 
 
-def _undone(study: Study, forms: Sequence[str]) -> dict[str, tuple[int, int]]:
+def _undone(study: Study, way: Way, forms: Sequence[str]) -> dict[str, tuple[int, int]]:
     """Return data set → in how many runs validation kept what tuning began with, and of how many that is known."""
-    found = {name: [study.undone(name, form) for form in forms] for name in study.datasets()}
+    found = {name: [study.undone(name, form, way.model) for form in forms] for name in study.datasets()}
     counts = {name: (sum(n for n, _ in seen), sum(of for _, of in seen)) for name, seen in found.items()}
     return {name: (n, of) for name, (n, of) in counts.items() if of}
 

@@ -46,6 +46,6 @@ def test_the_shipped_runs_are_all_of_the_plan():
     runs = reference.runs(reference.FOLDER)
     if runs.empty:
         pytest.skip("no rows are shipped")
-    cells = [cell.split(" of ") for _, _, *cells in coverage.rows(runs) for cell in cells]
+    cells = [cell.split(" of ") for _, _, *cells in coverage.rows(runs) for cell in cells if cell != "–"]
     assert sum(int(done) for done, _ in cells) == (runs["state"] == "done").sum()
     assert sum(int(planned) for _, planned in cells) == len(plan(coverage.datasets(runs)))

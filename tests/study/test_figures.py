@@ -8,8 +8,9 @@ import pytest
 
 from engine.store import reference
 from engine.study import claims, dimensions, picture, table
-from engine.study.figures import Figure, Study, figure
+from engine.study.figures import LIGHTGCN, Figure, Model, Study, figure
 from engine.study.findings import findings
+from engine.study.forms import HQGNN_PUBLISHED, form_text
 from tests.study.shipped_rows import KEPT, ship
 
 
@@ -87,9 +88,23 @@ def test_a_model_that_another_machine_measured_has_its_times_compared_there(tmp_
     own = reference.points(folder)
     others = own[(own["dim"] != 256) | (own["layers"] != 2)]
     both = Study(pd.concat([others, reference.points(tmp_path)], ignore_index=True))
-    layered = ("lightgcn", 256, 2)
+    layered = Model("lightgcn", 256, 2)
     assert (both.hardware("gowalla"), both.hardware("gowalla", layered)) == ("Some CPU, 2 cores", "A fast CPU")
     assert both.speedup("gowalla", "l2qgcn 1 bit", "own", model=layered) > 1
+
+
+def test_a_model_that_was_trained_as_published_has_figures_of_its_own(tmp_path):
+    ship(tmp_path, ["ml-100k"])
+    points, form = reference.points(tmp_path), form_text("hqgnn", 1, HQGNN_PUBLISHED)
+    points.loc[(points["loss"] == "bpr") & (points["form"] == form), "recall@20"] /= 2
+    study, bpr = Study(points), LIGHTGCN._replace(loss="bpr")
+    ours, theirs = (study.kept("ml-100k", form, "own", model) for model in (LIGHTGCN, bpr))
+    assert ours.mean == pytest.approx(2 * theirs.mean) and ours.seeds == theirs.seeds == 3
+    found = {a.claim.name: a.kept.mean for a in claims.answers(study) if a.claim.form == form}
+    name = "HQ-GNN at 1 bit as published"
+    assert found == {name: theirs.mean, f"{name} on our model": ours.mean}
+    said = claims.sentence(study).sentence
+    assert "HQ-GNN at 1 bit as published 0 of 1" in said and "on our model" not in said, "half as published"
 
 
 def test_the_table_says_what_each_form_keeps_and_how_fast_it_is(study):

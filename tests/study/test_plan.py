@@ -9,7 +9,10 @@ from engine.study import forms
 from engine.study.plan import DATASETS, STAGES, Planned, outline, plan, possible
 from engine.study.remaining import Remaining
 
-ALL = (*forms.CORE, *forms.PEERS, *forms.VARIANTS, *forms.FACTORISED, *forms.LAYERED)
+ALL = (
+    *forms.CORE, *forms.PEERS, *forms.VARIANTS, *forms.FACTORISED, *forms.LAYERED, *forms.PUBLISHED,
+    *forms.LAYERED_PUBLISHED,
+)  # fmt: skip
 
 
 def test_every_quantizer_is_in_the_study_at_every_width_it_has():
@@ -39,6 +42,13 @@ def test_a_stop_at_any_time_leaves_the_core_first_and_every_data_set_s_first_see
         assert seeds == sorted(seeds)
     first = next(i for i, run in enumerate(runs) if run.spec.model.seed == 1)
     assert {run.spec.dataset for run in runs[:first]} == set(DATASETS)
+
+
+def test_models_are_trained_as_published_where_that_takes_minutes():
+    runs = [run for run in plan([*DATASETS, "my-shop"]) if run.stage == "published"]
+    assert {run.spec.dataset for run in runs} == {"ml-100k", "ml-1m"}
+    trained = {(m.loss, m.pooling, m.damping, m.batch, m.patience) for m in (run.spec.model for run in runs)}
+    assert trained == {("bpr", "all", "none", 2048, 50)}
 
 
 def test_headline_forms_have_five_seeds_and_others_three():
