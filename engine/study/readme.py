@@ -8,8 +8,7 @@ import pandas as pd
 from engine.errors import FewbitsError
 from engine.store import reference
 from engine.study import claims, coverage, dimensions, findings, picture, table
-from engine.study.figures import DOUBT, QUALITY, Study
-from engine.study.forms import FLOAT
+from engine.study.figures import DOUBT, Study
 from engine.study.words import TERMS
 
 BEGIN = "<!-- study: written by `python -m engine study readme` from runs/reference; do not change it by hand -->"
@@ -39,7 +38,8 @@ def section(folder: Path) -> str:
     for dataset in study.datasets():
         alt = f"Share of float32's recall@20 kept on {dataset}, by bytes an item"
         if table.rows(study, dataset):
-            parts += [f"### {dataset}", "", _exact(study, dataset), "", f"![{alt}](runs/reference/{dataset}.svg)", "",
+            about = " ".join([table.exact(study, dataset), table.timed(study, dataset)])
+            parts += [f"### {dataset}", "", about, "", f"![{alt}](runs/reference/{dataset}.svg)", "",
                       *table.markdown(study, dataset), ""]  # fmt: skip
     if spent := dimensions.markdown(study):
         parts += ["### Fewer dimensions or fewer bits", "", "Recall@20 with float32 users.", "", *spent, ""]
@@ -89,15 +89,6 @@ def _about(folder: Path, runs: pd.DataFrame) -> str:
         f"opens with them.{each} [How much of the study that is](#how-much-of-the-study-has-been-run) stands below: a "
         "sentence on a data set follows from what was run there."
     )
-
-
-def _exact(study: Study, dataset: str) -> str:
-    """Return what float32 reaches, and where times were taken, in two sentences."""
-    exact = study.value(dataset, FLOAT.text, "float32", QUALITY)
-    if exact is None:
-        return ""
-    seeds = f"{exact.seeds} seed{'s' * (exact.seeds > 1)}"
-    return f"float32 reaches a recall@20 of {exact.value()} ({seeds}). {table.timed(study, dataset)}"
 
 
 def _failures(runs: pd.DataFrame) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from engine.study.figures import Figure, Study, Timed
+from engine.study.figures import LIGHTGCN, QUALITY, Figure, Study, Timed
 from engine.study.forms import FLOAT
 
 V = TypeVar("V")
@@ -109,6 +109,14 @@ def markdown(study: Study, dataset: str) -> Iterator[str]:
             times(row.over_float), times(row.over_faiss),
         ]  # fmt: skip
         yield "| " + " | ".join(cells) + " |"
+
+
+def exact(study: Study, dataset: str) -> str:
+    """Return what float32 reaches, and what it does where the model is trained as published, in a sentence."""
+    models = (("", LIGHTGCN), ("trained as published, with BPR, ", LIGHTGCN._replace(loss="bpr")))
+    found = [(way, study.value(dataset, FLOAT.text, "float32", QUALITY, model)) for way, model in models]
+    told = [f"{way}{f.value()} ({f.seeds} seed{'s' * (f.seeds > 1)})" for way, f in found if f is not None]
+    return f"float32 reaches a recall@20 of {'; '.join(told)}." if told else "float32 was not measured."
 
 
 def timed(study: Study, dataset: str) -> str:
