@@ -7,7 +7,6 @@ import os
 import socket
 import threading
 import zipfile
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,54 +14,16 @@ import pytest
 from engine.data.download import CHUNK, fetch
 from engine.data.registry import DatasetInfo, RemoteFile, info
 from engine.errors import FewbitsError
+from tests.data.file_server import Server
 
 TRAIN = b"".join(b"%d %d %d\n" % (user, user % 7, user % 11 + 7) for user in range(40_000))  # 5 chunks and more
 TEST = b"0 3\n1 4\n"
 assert len(TRAIN) > 5 * CHUNK
 
 
-class Server(ThreadingHTTPServer):
-    """Serves bytes from a dict and notes the Range of each request."""
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.content = {"/train.txt": TRAIN, "/test.txt": TEST}
-        self.ranges = True  # whether Range is understood
-        self.misplace = 0  # how many bytes after the asked one an answer begins
-        self.break_after: list[int] = []  # bytes after which the next answers end early
-        self.asked: list[tuple[str, str | None]] = []
-
-    @property
-    def base(self):
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        server, asked = self.server, self.headers.get("Range")
-        server.asked.append((self.path, asked))
-        if self.path not in server.content:
-            return self.send_error(404)
-        content = server.content[self.path]
-        start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and server.ranges else 0
-        if start >= len(content):
-            return self.send_error(416)
-        self.send_response(206 if start else 200)
-        body = content[start + server.misplace * bool(start) :]
-        if start:
-            first = start + server.misplace
-            self.send_header("Content-Range", f"bytes {first}-{len(content) - 1}/{len(content)}")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body[: server.break_after.pop(0)] if server.break_after else body)
-
-    def log_message(self, *_):
-        """Say nothing."""
-
-
 @pytest.fixture
 def server():
-    server = Server()
+    server = Server({"/train.txt": TRAIN, "/test.txt": TEST})
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield server
     server.shutdown()
