@@ -86,8 +86,7 @@ def measure(
     with _no_collector():
         for setting in settings:
             _warm_up(index, setting)
-        parts = _all_parts(index, settings, rounds)
-    fastest = _fastest(parts)
+        parts, fastest = _all_parts(index, settings, rounds)
     found: dict[int, list[Samples]] = {bits: [] for bits in queries}
     for number, s in enumerate(settings):
         own = [parts[number, r] for r in range(rounds)]
@@ -131,22 +130,27 @@ def _warm_up(index: Any, setting: _Setting) -> None:
         previous = median
 
 
-def _all_parts(index: Any, settings: list[_Setting], rounds: int) -> dict[tuple[int, int], _Part]:
-    """Return what each setting gave in each round, (number, round) → part; parts that moved are taken again.
+def _all_parts(index: Any, settings: list[_Setting], rounds: int) -> tuple[dict[tuple[int, int], _Part], float]:
+    """Return what each setting gave in each round, (number, round) → part, and the seconds of the fastest calibration
+    of all; parts that moved are taken again.
 
     A neighbour on the same core comes and goes for seconds, while a part takes a twentieth of one: measured again at
-    once, most parts would meet the same neighbour.
+    once, most parts would meet the same neighbour. The fastest calibration counts for good, also where its own part was
+    replaced: it tells what the machine can do.
     """
     order, began = [(number, r) for r in range(rounds) for number in range(len(settings))], time.perf_counter()
     parts = {at: _part(index, settings[at[0]]) for at in order}
     until = time.perf_counter() + min(AGAIN_S, AGAIN * (time.perf_counter() - began))
-    while moved := _moved(parts, fastest := _fastest(parts)):
+    fastest = min(min(part.around) for part in parts.values())
+    while moved := _moved(parts, fastest):
         for at in moved:
             setting = settings[at[0]]
-            if not _back(setting.threads, fastest, until):
-                return parts
-            parts[at] = min(parts[at], _part(index, setting), key=lambda part: max(part.around))
-    return parts
+            if (looked := _back(setting.threads, fastest, until)) is None:
+                return parts, fastest
+            again = _part(index, setting)
+            fastest = min(fastest, looked, *again.around)
+            parts[at] = min(parts[at], again, key=lambda part: max(part.around))
+    return parts, fastest
 
 
 def _moved(parts: Mapping[tuple[int, int], _Part], fastest: float) -> list[tuple[int, int]]:
@@ -154,18 +158,14 @@ def _moved(parts: Mapping[tuple[int, int], _Part], fastest: float) -> list[tuple
     return [at for at, part in parts.items() if part.drift(fastest) > DRIFT_LIMIT]
 
 
-def _back(threads: int, fastest: float, until: float) -> bool:
-    """Wait until the calibration takes no longer than it should; return whether it did before the time was up."""
+def _back(threads: int, fastest: float, until: float) -> float | None:
+    """Wait until the calibration takes no longer than it should; return its seconds, None where the time was up."""
     while time.perf_counter() < until:
         with _pinned(threads):
-            if calibration.seconds() <= fastest * (1 + DRIFT_LIMIT / 100):
-                return True
+            if (looked := calibration.seconds()) <= fastest * (1 + DRIFT_LIMIT / 100):
+                return looked
         time.sleep(LOOK_S)
-    return False
-
-
-def _fastest(parts: Mapping[Any, _Part]) -> float:
-    return min(min(part.around) for part in parts.values())
+    return None
 
 
 def _part(index: Any, setting: _Setting) -> _Part:

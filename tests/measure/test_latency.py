@@ -117,6 +117,40 @@ def test_a_part_is_not_measured_again_before_the_machine_is_back_at_its_pace(qui
     assert len(parts) == 3 * latency.ROUNDS, "warm and cold parts once, and each cold one, all slow, once more"
 
 
+def test_the_fastest_calibration_counts_for_good_though_its_part_is_measured_again(quick, monkeypatch):
+    samples, _ = with_script(monkeypatch, [4.0, 5.0], then=4.3)
+    assert [s.drift for s in samples] == pytest.approx([7.5, 7.5]), "4.3 s against 4.0 s, which no part kept"
+
+
+def test_parts_are_measured_again_where_the_machine_proved_faster_than_all_of_them(quick, monkeypatch):
+    count = 2 * latency.ROUNDS
+    slow = [4.6, 5.2] + [4.6] * (2 * count - 2)
+    samples, parts = with_script(monkeypatch, [*slow, 4.0, 4.6, 4.6], then=4.0)
+    assert parts == 2 * count + 1, "the first for its 5.2 s; then a look took 4.0 s, and all are 15 % off"
+    assert {s.drift for s in samples} == {0.0}
+
+
+def with_script(monkeypatch, seconds, then):
+    """Measure while calibrations take these seconds, one after the other; return the samples, and how many parts."""
+    left, parts, real = iter(seconds), [], latency._part
+
+    def part(index, setting):
+        parts.append(setting)
+        return real(index, setting)
+
+    class Nothing:
+        def search(self, *_):
+            pass
+
+    monkeypatch.setattr(calibration, "seconds", lambda: next(left, then))
+    monkeypatch.setattr(cold, "empty", lambda: None)
+    monkeypatch.setattr(latency, "AGAIN", 1e4)
+    monkeypatch.setattr(latency, "LOOK_S", 0)
+    monkeypatch.setattr(latency, "_part", part)
+    users, seen = np.ones((30, 2), np.float32), ItemLists.from_pairs(np.arange(30), np.arange(30), 30)
+    return latency.measure(Nothing(), {32: users}, seen, batches=False)[32], len(parts)
+
+
 def with_calibrations(monkeypatch, slow_for, parts=None):
     """Measure while the machine is half as fast again for the first of the cold parts, ``slow_for`` times."""
     left, is_cold = [slow_for], [False]
