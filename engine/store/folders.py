@@ -31,6 +31,8 @@ State = Literal["queued", "running", "done", "failed", "cancelled", "orphaned"]
 STATES: tuple[State, ...] = ("queued", "running", "done", "failed", "cancelled", "orphaned")
 ATTEMPTS = 3
 """The first attempt and at most two more after the process died without a word."""
+SCALING = "scale"
+"""Begins the names of files that `engine.store.scaling` and `engine.measure.catalogue` write beside a manifest."""
 RUN_ID = re.compile(r"^[a-z0-9][a-z0-9_-]{0,160}-[0-9a-f]{12}$")
 
 
@@ -141,13 +143,18 @@ class RunFolder:
         """Make the run wait again: traces of earlier attempts go, what was submitted stays."""
         submitted = (read_json(self.file("queued.json")) or {}).get("submitted_ns", time.time_ns())
         write_json(self.file("queued.json"), {"submitted_ns": submitted, "attempts": attempts})
+        self._forget_scaling()  # while there is a manifest still: killed after that, nobody would take them away
         for name in ("attempt.json", "failed.json", "cancelled.json", "manifest.json", "progress.json"):
             self.file(name).unlink(missing_ok=True)
-        for path in self.path.glob("scale*"):  # of the codes that were measured then
+
+    def _forget_scaling(self) -> None:
+        """Delete what was measured at larger catalogues: it is of the codes that were there then."""
+        for path in self.path.glob(f"{SCALING}*"):
             path.unlink(missing_ok=True)
 
     def begin(self) -> int:
         """Record that this process begins an attempt; return its number, counted from 1."""
+        self._forget_scaling()
         number = self.attempts() + 1
         write_json(self.file("attempt.json"), {"number": number, "pid": os.getpid(), "started_ns": time.time_ns()})
         return number
@@ -166,12 +173,15 @@ class RunFolder:
         return None
 
     def commit(self, content: dict[str, Any]) -> None:
-        """Write the manifest over all result files, last: from here on the run is done."""
+        """Write the manifest over all result files, last: from here on the run is done.
+
+        What is measured at larger catalogues is not of it: that comes and grows while the run stays done.
+        """
         skip = {"manifest.json", "progress.json", "log.txt", "lock", "attempt.json", "queued.json"}
         files = {
             f.name: {"bytes": f.stat().st_size, "sha256": sha256(f)}
             for f in sorted(self.path.iterdir())
-            if f.is_file() and f.name not in skip and not f.name.startswith(".")
+            if f.is_file() and f.name not in skip and not f.name.startswith((".", SCALING))
         }
         write_json(self.file("manifest.json"), {**content, "files": files})
 

@@ -57,6 +57,37 @@ def test_the_manifest_is_the_commit(folder):
     assert folder.verify() is None
 
 
+def test_what_was_measured_at_larger_catalogues_is_never_of_the_manifest(folder):
+    folder.file("scale.json").write_text("{}")
+    finish(folder)
+    assert list(folder.manifest()["files"]) == ["lists.parquet", "spec.json"]
+    folder.file("scale.json").write_text('{"1000000": {}}')
+    assert folder.state() == "done", "a further size leaves the run finished"
+
+
+def test_a_run_that_is_killed_while_it_is_queued_again_leaves_no_former_results(folder, monkeypatch):
+    finish(folder)
+    folder.file("scale.json").write_text("{}")
+    real = Path.unlink
+
+    def killed_after_the_manifest(path, missing_ok=False):
+        real(path, missing_ok=missing_ok)
+        if path.name == "manifest.json":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "unlink", killed_after_the_manifest)
+        folder.queue()
+    assert folder.state() == "queued" and not folder.file("scale.json").exists()
+
+
+def test_an_attempt_begins_without_former_results_at_larger_catalogues(folder):
+    for name in ("scale.json", "scale-1000000.parquet"):
+        folder.file(name).write_text("{}")
+    folder.begin()
+    assert not list(folder.path.glob("scale*"))
+
+
 def test_failure_keeps_its_sentence_until_it_is_queued_again(folder):
     folder.begin()
     folder.fail("the loss became nan", "user")
