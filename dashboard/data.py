@@ -225,17 +225,18 @@ def items(split: str) -> pd.DataFrame:
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def _labels(folder: str, split: str) -> tuple[str | None, ...]:
+def _labels(folder: str, split: str, changed_ns: int) -> tuple[str | None, ...]:
     return tuple(prepared.user_labels(Path(folder), split))
 
 
 def user_labels(split: str) -> tuple[str | None, ...]:
     """Return the users' own labels in the order of their ids; None for each where the set has none."""
-    if not (root() / "cache" / split / "users.parquet").exists():
+    changed_ns = rows.mtime(root() / "cache" / split / "users.parquet")
+    if changed_ns is None:
         raise FewbitsError(
             f"the prepared data {split} is gone from the cache: running any run on it again brings it back"
         )
-    return _labels(str(root()), split)
+    return _labels(str(root()), split, changed_ns)
 
 
 @st.cache_data(show_spinner=False, max_entries=8)

@@ -1,10 +1,11 @@
 """A data set's split as Parquet under ``runs/cache``: what the dashboard reads to show users, items and their names.
 
-The engine writes it once per content (the folder's name ends in the split's fingerprint); nobody changes it after that.
+The engine writes it once per content: the folder's name ends in the split's fingerprint, by which runs are compared and
+models are found again. Labels, rule and notes are not of the fingerprint, since nothing is trained on them: where a
+later run finds others, they are replaced, and earlier runs show them as well. Nothing else changes.
 """
 
 import os
-import shutil
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from engine.store.files import disk_errors, read_json, write_json
 
 ROW_GROUP = 1024
 """Users a row group: one user's row is read by touching one group."""
+TABLES = ("users.parquet", "items.parquet")
+FILES = (*TABLES, "meta.json")
+"""In the order in which they are replaced: what meta.json tells is there."""
 
 
 def split_key(dataset: str, seed: int, fingerprint: str) -> str:
@@ -26,36 +30,51 @@ def split_key(dataset: str, seed: int, fingerprint: str) -> str:
 
 
 def save_split(root: Path, split: Any) -> str:
-    """Write an ``engine.data.split.Split`` where it is not there yet; return its key."""
+    """Write an ``engine.data.split.Split`` where it is not there yet, or has other labels there; return its key."""
     key = split_key(split.dataset, split.seed, split.fingerprint)
     folder = root / "cache" / key
-    if (folder / "meta.json").exists():
+    if _is_there(folder, split):
         return key
     part = folder.with_name(f".{key}.{os.getpid()}")
     with disk_errors(root):
         part.mkdir(parents=True, exist_ok=True)
-        users = {
-            "user": pa.array(np.arange(split.n_users, dtype=np.int32)),
-            "label": _labels(split.user_labels, split.n_users),
-        }
-        for name in ("train", "valid", "test"):
-            users[name] = list_column(getattr(split, name).indptr, getattr(split, name).items)
-        pq.write_table(pa.table(users), part / "users.parquet", row_group_size=ROW_GROUP, compression="zstd")
-        counts = np.bincount(split.train.items, minlength=split.n_items).astype(np.int32)
-        items = {
-            "item": pa.array(np.arange(split.n_items, dtype=np.int32)),
-            "label": _labels(split.item_labels, split.n_items),
-            "train_users": pa.array(counts),
-        }
-        pq.write_table(pa.table(items), part / "items.parquet", compression="zstd")
-        write_json(part / "meta.json", describe(split))
+        _write(part, split)
         try:
             os.replace(part, folder)
-        except OSError:  # another process was first: equal content, so keep theirs
+        except OSError:  # it is there, with former labels or from another process: what is trained on is equal
             if not (folder / "meta.json").exists():
                 raise
-            shutil.rmtree(part)
+            for name in FILES:
+                os.replace(part / name, folder / name)
+            part.rmdir()
     return key
+
+
+def _is_there(folder: Path, split: Any) -> bool:
+    """Return whether a split lies in a folder as it is now: rule, notes and labels are not of the fingerprint."""
+    if read_json(folder / "meta.json") != describe(split) or not all((folder / name).exists() for name in TABLES):
+        return False
+    stored = [pq.read_table(folder / name, columns=["label"])["label"] for name in TABLES]
+    labels = [_labels(split.user_labels, split.n_users), _labels(split.item_labels, split.n_items)]
+    return all(column.equals(pa.chunked_array([now])) for column, now in zip(stored, labels, strict=True))
+
+
+def _write(folder: Path, split: Any) -> None:
+    users = {
+        "user": pa.array(np.arange(split.n_users, dtype=np.int32)),
+        "label": _labels(split.user_labels, split.n_users),
+    }
+    for name in ("train", "valid", "test"):
+        users[name] = list_column(getattr(split, name).indptr, getattr(split, name).items)
+    pq.write_table(pa.table(users), folder / "users.parquet", row_group_size=ROW_GROUP, compression="zstd")
+    counts = np.bincount(split.train.items, minlength=split.n_items).astype(np.int32)
+    items = {
+        "item": pa.array(np.arange(split.n_items, dtype=np.int32)),
+        "label": _labels(split.item_labels, split.n_items),
+        "train_users": pa.array(counts),
+    }
+    pq.write_table(pa.table(items), folder / "items.parquet", compression="zstd")
+    write_json(folder / "meta.json", describe(split))
 
 
 def describe(split: Any) -> dict[str, Any]:
@@ -105,7 +124,12 @@ def user_labels(root: Path, key: str) -> list[str | None]:
     return pq.read_table(root / "cache" / key / "users.parquet", columns=["label"])["label"].to_pylist()
 
 
-@lru_cache(maxsize=8)
 def items_table(root: Path, key: str) -> Any:
     """Return the items (item, label, train_users) as a pandas DataFrame indexed by item id."""
-    return pq.read_table(root / "cache" / key / "items.parquet").to_pandas().set_index("item")
+    path = root / "cache" / key / "items.parquet"
+    return _items(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _items(path: Path, changed_ns: int) -> Any:
+    return pq.read_table(path).to_pandas().set_index("item")

@@ -10,8 +10,9 @@ import pytest
 
 from dashboard import commands, data, demo, export, forms, plan
 from engine.errors import FewbitsError
+from engine.measure.synthetic import FakeSplit
 from engine.spec import ModelSpec, RunSpec, parse_spec
-from engine.store import catalog, inbox
+from engine.store import catalog, inbox, prepared
 from engine.store.files import write_json
 from engine.store.folders import create
 from tests.dashboard import make_runs
@@ -47,6 +48,13 @@ def test_what_a_caller_changes_in_a_table_stays_with_the_caller(runs):
     table = data.points()
     table["recall@20"] = 0.0
     assert data.points()["recall@20"].min() > 0
+
+
+def test_labels_that_a_later_run_brought_are_shown_at_once(root):
+    key = prepared.save_split(root, FakeSplit(labelled=False))
+    assert data.user_labels(key)[7] is None and pd.isna(data.items(key).loc[3, "label"])
+    prepared.save_split(root, FakeSplit())
+    assert (data.user_labels(key)[7], data.items(key).loc[3, "label"]) == ("reader-008", "Fake Book No. 3")
 
 
 def test_an_unknown_run_is_a_sentence(runs):
