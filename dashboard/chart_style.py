@@ -105,12 +105,14 @@ def frame(height: int = 340, legend: float = -0.25, left: int = 10, bottom: int 
 
 
 def intervals(above: Iterable[float], below: Iterable[float]) -> dict[str, Any]:
-    """Return the bars of an axis as plotly wants them: how far they reach above and below each value; NaN: no bar.
+    """Return the bars of an axis as plotly wants them: how far they reach above and below each value; where one
+    is NaN there is no bar, since half of one would be read as an interval that ends at the value.
 
     Lists, since plotly draws anew what comes as an equal copy of other arrays; but of a list it takes NaN for zero.
     """
     ends = [np.asarray(list(values), float) for values in (above, below)]
-    up, down = ends if any(np.isnan(end).any() for end in ends) else [end.tolist() for end in ends]
+    whole = ~np.isnan(ends).any(axis=0)
+    up, down = [end.tolist() for end in ends] if whole.all() else [np.where(whole, end, np.nan) for end in ends]
     return {"type": "data", "symmetric": False, "array": up, "arrayminus": down}
 
 

@@ -29,7 +29,7 @@ MEANINGS = {
     "value": "The measured value, in `unit`.",
     "unit": "Unit of the value.",
     "low": "Lower end of the 95 % interval.",
-    "high": "Upper end of the 95 % interval.",
+    "high": "Upper end of the 95 % interval; empty where no sample bounds it.",
 }
 UNITS = {
     "_us": "µs", "_bytes": "bytes", "_s": "s", "_qps": "queries/s", "_drift": "%", "bytes_per_item": "bytes",

@@ -106,6 +106,13 @@ def test_a_missing_interval_has_no_bar_and_all_others_are_plain_lists():
     assert isinstance(shown["r-four"].error_y.to_plotly_json()["array"], (list, tuple))
 
 
+def test_an_interval_that_is_open_above_has_no_bar_at_all():
+    table = points(**{"recall@20_low": [0.19, 0.17, 0.09], "recall@20_high": [np.nan, 0.20, 0.12]})
+    (bars, other) = (markers(drawn(table))[name].error_y for name in ("r-float", "r-four"))
+    assert np.isnan(bars.array[0]) and np.isnan(bars.arrayminus[0]), "half a bar would end at the value"
+    assert other.arrayminus[0] == pytest.approx(0.02)
+
+
 def test_index_memory_is_drawn_in_megabytes():
     assert markers(drawn(points(), COSTS["index_bytes"]))["r-four"].x[0] == pytest.approx(3.4)
 

@@ -11,7 +11,7 @@ from engine.codes import FloatCodes
 from engine.data.interactions import ItemLists
 from engine.measure import calibration, cold, latency
 from engine.measure.machine import caches, machine, memory_left
-from engine.measure.samples import Samples, doubts, median_of_rounds, percentile, slowed, summarise
+from engine.measure.samples import doubts, slowed, summarise
 
 
 class Counting:
@@ -185,28 +185,9 @@ def test_rows_name_unit_threads_and_batch_and_are_in_order(asked):
     rows = [r for r in summarise(samples) if r["metric"] != "calibration_drift"]
     p50, p95, p99 = (next(r for r in rows if r["metric"] == f"latency_p{q}_us") for q in (50, 95, 99))
     assert 0 < p50["value"] <= p95["value"] <= p99["value"]
-    assert all(r["low"] <= r["value"] <= r["high"] for r in rows)
+    assert all(r["low"] <= r["value"] <= (np.inf if r["high"] is None else r["high"]) for r in rows)
     assert {(r["threads"], r["batch"], r["unit"]) for r in rows if r["metric"].startswith("latency")} == {(1, 1, "us")}
     assert {r["metric"] for r in rows} >= {"latency_cold_p50_us", "throughput_qps"}
-
-
-def test_the_median_is_that_of_the_rounds_so_that_one_slow_round_does_not_move_it():
-    times = np.array([10.0, 11, 12, 10, 11, 12, 90, 91, 92])
-    samples = Samples(1, 1, times, np.repeat(np.arange(3, dtype=np.int32), 3))
-    assert median_of_rounds(samples) == (11.0, 11.0, 91.0)
-
-
-def test_a_percentile_for_which_the_samples_are_too_few_is_absent():
-    few = Samples(1, 1, np.arange(1.0, 31), np.zeros(30, np.int32))
-    assert {r["metric"] for r in summarise([few])} == {"latency_p50_us", "latency_p95_us", "calibration_drift"}
-    assert latency.ROUNDS * latency.LEAST >= 100, "a run always has a p99"
-
-
-def test_percentiles_and_their_interval():
-    value, low, high = percentile(np.arange(1000.0), 50)
-    assert value == 500
-    assert 460 < low < 475
-    assert 525 < high < 540
 
 
 def test_the_calibration_is_work_that_the_compiler_cannot_leave_out():
