@@ -211,16 +211,24 @@ class Hnswlib:
         found = np.full((len(queries), k), -1, np.int64)
         scores = np.full(found.shape, -np.inf, np.float32)
         for row, query in enumerate(queries):
-            fewer = k
-            while fewer:
-                try:
-                    labels, distances = self.index.knn_query(query[None], k=fewer, num_threads=1)
-                except RuntimeError:
-                    fewer //= 2
-                    continue
-                found[row, :fewer], scores[row, :fewer] = labels[0], 1 - distances[0]
-                break
+            labels, distances = self._longest(query[None], k)
+            found[row, : len(labels)], scores[row, : len(labels)] = labels, 1 - distances
         return scores, found
+
+    def _longest(self, query: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return labels and distances of the k best of one query [1, D], or of as many as the graph reaches.
+
+        Halves what lies between the longest list that it gave and the shortest that it refused.
+        """
+        labels = distances = np.empty((1, 0), np.float32)
+        asked, refused = min(k, len(self)), min(k, len(self)) + 1
+        while asked > labels.shape[1]:
+            try:
+                labels, distances = self.index.knn_query(query, k=asked, num_threads=1)
+            except RuntimeError:
+                refused = asked
+            asked = (labels.shape[1] + refused) // 2
+        return labels[0], distances[0]
 
 
 LIBRARIES: dict[str, Any] = {"faiss": Faiss, "usearch": Usearch, "hnswlib": Hnswlib}

@@ -147,6 +147,15 @@ def test_a_graph_that_reaches_few_items_leaves_places_missing(kind):
         assert index.search(users[user : user + 1], 500).ids[0].tolist() == ids.tolist()
 
 
+def test_a_list_of_hnswlib_is_as_long_as_its_graph_reaches():
+    index, users = indexes.build(codes("hnswlib", links=2, ef_build=1, ef_search=1)), tables.users(6, DIM)
+    for user, ids in zip(users, index.search(users, 500).ids, strict=True):
+        found = int((ids >= 0).sum())
+        index.inner.index.knn_query(user[None], k=found, num_threads=1)
+        with pytest.raises(RuntimeError):  # what it says where there are fewer
+            index.inner.index.knn_query(user[None], k=found + 1, num_threads=1)
+
+
 @pytest.mark.parametrize("wanted, n, places", [(20, 1000, FEWEST), (32, 1000, 32), (33, 1000, 64), (500, 100, 100)])
 def test_more_is_asked_for_in_powers_of_two(wanted, n, places):
     assert _places(wanted, n) == places
