@@ -12,7 +12,7 @@ MAX_ID = 2**31 - 1
 class ItemLists:
     """For each user an ascending list of item ids without duplicates, in compressed sparse rows.
 
-    Build it with `from_pairs`. An instance also serves as the ``exclude`` pair of a search: ``(indptr, items)``.
+    Build it with `from_pairs`. The ``exclude`` of a search is made of its arrays: ``(lists.indptr, lists.items)``.
     """
 
     indptr: np.ndarray  # int64 [U+1]

@@ -3,6 +3,7 @@
 The checks at the door and the split over threads are here; a layout adds how codes are packed and its kernels.
 """
 
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -133,9 +134,7 @@ class Index(ABC):
         FewbitsError
             For queries, k, exclude or threads of another type, shape or range.
         """
-        queries, k = self._checked_queries(queries), int(k)
-        if k < 1 or threads < 1:
-            raise FewbitsError(f"search: got k {k} and threads {threads}, expected at least 1 of each")
+        queries, (k, threads) = self._checked_queries(queries), checked_counts(k, threads)
         indptr, items = checked_exclude(exclude, len(queries), self.n)
         ids, scores = np.empty((len(queries), k), np.int32), np.empty((len(queries), k), np.float32)
         run: Callable[..., None] = self._search_packed if isinstance(queries, Packed) else self._search_float
@@ -183,6 +182,18 @@ class Index(ABC):
 def _pool(threads: int) -> ThreadPoolExecutor:
     """Return threads that wait for the next batch: starting them would take longer than many a batch."""
     return ThreadPoolExecutor(threads)
+
+
+def checked_counts(k: int, threads: int) -> tuple[int, int]:
+    """Return both as integers, or raise a FewbitsError where one is no whole number of at least 1."""
+    try:
+        k, threads = operator.index(k), operator.index(threads)
+        fits = k >= 1 and threads >= 1
+    except TypeError:
+        fits = False
+    if not fits:
+        raise FewbitsError(f"search: got k {k!r:.40} and threads {threads!r:.40}, expected whole numbers of at least 1")
+    return k, threads
 
 
 def checked_seed(n: int, seed: int) -> int:

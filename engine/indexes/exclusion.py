@@ -12,13 +12,17 @@ _INT64, _INT32 = np.dtype(np.int64), np.dtype(np.int32)
 
 
 def checked_exclude(exclude: Exclude | None, batch: int, n: int) -> Exclude:
-    """Return (indptr, items) as the kernels want them."""
+    """Return (indptr, items) as the kernels want them; FewbitsError where they are not what `Index.search` takes."""
     if exclude is None:
         return np.zeros(batch + 1, np.int64), _NOTHING
-    indptr, items = exclude
-    if indptr.dtype != _INT64 or items.dtype != _INT32 or indptr.ndim != 1 or items.ndim != 1:
-        got = f"{indptr.dtype} {list(indptr.shape)} and {items.dtype} {list(items.shape)}"
-        raise FewbitsError(f"exclude: got {got}, expected int64 [{batch + 1}] and int32 [m]")
+    try:
+        indptr, items = exclude
+        fits = indptr.dtype == _INT64 and items.dtype == _INT32 and indptr.ndim == items.ndim == 1
+    except (TypeError, ValueError, AttributeError):  # no pair, or not of arrays: asking for their types takes 0.1 µs
+        fits = False
+    if not fits:
+        got, expected = _told(exclude), f"(indptr, items) of int64 [{batch + 1}] and int32 [m]"
+        raise FewbitsError(f"exclude: got {got}, expected {expected}")
     if len(indptr) != batch + 1:
         raise FewbitsError(f"exclude: got indptr of {len(indptr)}, expected {batch + 1} for {batch} queries")
     indptr, items = plain(indptr), plain(items)
@@ -29,6 +33,17 @@ def checked_exclude(exclude: Exclude | None, batch: int, n: int) -> Exclude:
     if fault == 2:
         raise FewbitsError(f"exclude: got an item id outside 0 … {n - 1}, expected ids of this index")
     return (indptr - low if low else indptr), items[low:high]
+
+
+def _told(exclude: object) -> str:
+    """Return what was given, in words: ``int64 [2] and list``, ``tuple of 1``, ``str``."""
+    if not isinstance(exclude, (tuple, list)):
+        return type(exclude).__name__
+    if len(exclude) != 2:
+        return f"{type(exclude).__name__} of {len(exclude)}"
+    return " and ".join(
+        f"{part.dtype} {list(part.shape)}" if isinstance(part, np.ndarray) else type(part).__name__ for part in exclude
+    )
 
 
 @njit(cache=True, nogil=True)

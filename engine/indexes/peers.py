@@ -17,7 +17,7 @@ from numba import njit
 from engine.codes import Codes, PeerCodes
 from engine.codes.peers import KINDS, require
 from engine.errors import FewbitsError
-from engine.indexes.base import Hits, Index, checked_seed, stored_order
+from engine.indexes.base import Hits, Index, checked_counts, checked_seed, stored_order
 from engine.indexes.exclusion import Exclude
 from engine.indexes.libraries import library
 from engine.indexes.packed import Form, Packed
@@ -72,8 +72,8 @@ class PeerIndex(Index):
 
     def search(self, queries: np.ndarray | Packed, k: int, exclude: Exclude | None = None, threads: int = 1) -> Hits:
         """Return lists as every index does; the library itself divides the queries among its threads."""
-        self.inner.threads = max(threads, 1)
-        return super().search(queries, k, exclude, min(threads, 1))
+        k, self.inner.threads = checked_counts(k, threads)
+        return super().search(queries, k, exclude)
 
     def codes(self) -> Codes:
         """Refuse: most libraries do not give back the vectors that they were given."""

@@ -156,6 +156,12 @@ def test_a_list_of_hnswlib_is_as_long_as_its_graph_reaches():
             index.inner.index.knn_query(user[None], k=found + 1, num_threads=1)
 
 
+@pytest.mark.parametrize("threads", [0, 1.5, "2"])
+def test_threads_that_are_no_whole_number_are_refused(built, threads):
+    with pytest.raises(FewbitsError, match=f"threads {threads!r}, expected whole numbers"):
+        built["flat"].search(tables.users(2, DIM), 3, threads=threads)
+
+
 @pytest.mark.parametrize("wanted, n, places", [(20, 1000, FEWEST), (32, 1000, 32), (33, 1000, 64), (500, 100, 100)])
 def test_more_is_asked_for_in_powers_of_two(wanted, n, places):
     assert _places(wanted, n) == places

@@ -204,29 +204,6 @@ def test_arrays_that_kernels_cannot_take_as_they_are_give_the_same_lists():
     assert (index.search(asked[2:], 5, (indptr[2:], items)).ids == expected[2:]).all()
 
 
-@pytest.mark.parametrize(
-    ("asked", "k", "exclude", "said"),
-    [
-        (np.zeros((1, 4)), 1, None, "got float64"),
-        (np.zeros(4, np.float32), 1, None, r"got float32 \[4\]"),
-        ([[0.0] * 4], 1, None, "got list"),
-        (np.zeros((1, 5), np.float32), 1, None, "5 dimensions"),
-        (np.full((1, 4), np.nan, np.float32), 1, None, "NaN"),
-        (np.zeros((1, 4), np.float32), 0, None, "k 0"),
-        (np.zeros((1, 4), np.float32), 1, pairs([[], []]), "indptr of 3, expected 2"),
-        (np.zeros((1, 4), np.float32), 1, pairs([[10]]), "outside 0 … 9"),
-        (np.zeros((1, 4), np.float32), 1, pairs([[-1]]), "outside 0 … 9"),
-        (np.zeros((1, 4), np.float32), 1, (np.array([0, 2]), np.zeros(1, np.int32)), "ascend"),
-        (np.zeros((1, 4), np.float32), 1, (np.array([1, 0]), np.zeros(1, np.int32)), "ascend"),
-        (np.zeros((1, 4), np.float32), 1, (np.array([0, 1]), np.zeros(1, np.int64)), "int64"),
-    ],
-)
-def test_questions_that_make_no_sense_are_refused_at_the_door(asked, k, exclude, said):
-    index = indexes.build(KINDS["8 bits"](10, 4, np.random.default_rng(0)))
-    with pytest.raises(FewbitsError, match=said):
-        index.search(asked, k, exclude)
-
-
 @every_kind
 def test_codes_of_another_kind_are_refused_as_queries(kind):
     rng = np.random.default_rng(8)
