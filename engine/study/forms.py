@@ -110,7 +110,8 @@ LAYERED = (
 """On the model that L²Q-GCN was published with: 256 dimensions, 2 layers, and E(0) among them."""
 
 PUBLISHED = (
-    FLOAT, Form("uniform", 2), Form("sign", 1),
+    FLOAT, Form("uniform", 2), Form("sign", 1), Form("uniform", 2, {"scale": "table"}),
+    Form("sign", 1, {"scale": "none"}),
     *(Form("hqgnn", bits, {**HQGNN_PUBLISHED, **more}) for bits in (2, 1) for more in (GSTE, STE)),
     Form("hashgnn", 1, HASHGNN_PUBLISHED),
 )  # fmt: skip

@@ -12,6 +12,9 @@ SAME = 0.0005
 """A share of recall that nobody would see."""
 ROUNDED = {1: "sign 1 bit", 2: "uniform 2 bit", 4: "uniform 4 bit"}
 """Bits → what tuning is compared with."""
+PLAIN = {1: "sign 1 bit, scale=none", 2: "uniform 2 bit, scale=table"}
+"""Bits → what tuning as published is compared with, of as many bytes: it has no scale an item."""
+AS_PUBLISHED = LIGHTGCN._replace(loss="bpr")
 
 
 @dataclass(frozen=True)
@@ -30,26 +33,36 @@ class Way:
 WAYS = (
     Way("with our tuning", {}),
     Way("with the paper's loss", PAPER_BPR),
-    Way("all as published", HQGNN_PUBLISHED, LIGHTGCN._replace(loss="bpr")),
+    Way("all as published", HQGNN_PUBLISHED, AS_PUBLISHED),
 )
 
 
 def worth(study: Study) -> Said | None:
-    """Return whether tuning beats rounding: for coded users, for float32 ones, and tuned for the latter."""
+    """Return whether tuning beats rounding: for coded users, for float32 ones, tuned for the latter, as published."""
     coded = {f"at {_bits(b)}": study.gains((f"hqgnn {b} bit", "own"), (ROUNDED[b], "own")) for b in ROUNDED}
     exact, meant = (
         {f"at {_bits(b)}": study.gains((form.format(b), "float32"), (ROUNDED[b], "float32")) for b in (1, 2)}
         for form in ("hqgnn {} bit", "hqgnn {} bit, users=float32")
     )
+    published = {
+        f"at {_bits(b)}": study.gains(
+            (form_text("hqgnn", b, HQGNN_PUBLISHED), "own"), (PLAIN[b], "own"), model=AS_PUBLISHED
+        )
+        for b in (1, 2)
+    }
     if not any(coded.values()):
         return None
     everywhere = study.datasets()
     told = [f"{at} it {verdict(g, everywhere, 'pays', 'costs')} ({points(g)})" for at, g in coded.items() if g]
     words = f"Tuning a model for its codes (`hqgnn`) instead of rounding it, coded users: {', '.join(told)}"
-    for who, by_bits in (("float32 users, for whom it was not tuned", exact), ("tuned for those", meant)):
+    for who, by_bits in (
+        ("float32 users, for whom it was not tuned", exact), ("tuned for those", meant),
+        ("coded users and all as published, without scales an item", published),
+    ):  # fmt: skip
         spans = ", ".join(f"{at} {points(gains)}" for at, gains in by_bits.items() if gains)
         words += f"; {who}: {spans}" if spans else ""
-    groups = {"coded users": coded, "float32 users": exact, "tuned for float32 users": meant}
+    groups = {"coded users": coded, "float32 users": exact, "tuned for float32 users": meant,
+              "all as published, coded users": published}  # fmt: skip
     return Said(
         f"{words}.",
         {
