@@ -101,11 +101,8 @@ class DPQ(TrainedQuantizer):
     def rotation(self, items: Sequence[np.ndarray]) -> np.ndarray | None:
         if self.options.rotate == "none":
             return None
-        return learned_rotation(mean_of(items), self._published(), 1 << self.width, np.random.default_rng(self.seed))
-
-    def _published(self) -> product.ProductOptions:
-        """Return the options of the untrained product codes that tuning starts from."""
-        return product.ProductOptions(subspaces=self.options.subspaces, scale=self.options.scale, weights="norm")
+        untrained = product.ProductOptions(subspaces=self.options.subspaces, scale=self.options.scale, weights="norm")
+        return learned_rotation(mean_of(items), untrained, 1 << self.width, np.random.default_rng(self.seed))
 
     def _books(self, x: np.ndarray, table: str, counts: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Return the first centroids of a table, float32 [M, K, w]; `MGQE` has two groups of rows."""
@@ -128,11 +125,13 @@ class DPQ(TrainedQuantizer):
         """Return the centroids of a group, [M, K, w]."""
         return self.state[f"value.{table}.{group}"]
 
+    def _key(self, table: str, group: int) -> Any:
+        """Return the keys of a group, [M, K, w]; under vq there are none."""
+        return self.state.get(f"key.{table}.{group}")
+
     def _response(self, x: Any, table: str, group: int) -> Iterator[Any]:
         """Yield responses [m, M, K] of a few rows at a time."""
-        key = self.state.get(f"key.{table}.{group}") if self.options.variant == "sx" else None
-        value = self._value(table, group)
-        key = None if key is None else key[:, : value.shape[1]]
+        value, key = self._value(table, group), self._key(table, group)
         yield from responses(x.reshape(len(x), value.shape[0], -1), value, key)
 
     def _norm(self, table: str, group: int) -> BatchNorm:
@@ -218,7 +217,7 @@ class DPQ(TrainedQuantizer):
                 counts = usage.counts([codes for _, codes in seen], self._value(table, group).shape[1])
                 self.state[f"perplexity.{table}.{group}"] = usage.perplexity(counts)
             for table, group, seen in self._own_centroids(used) if progress < 0.5 else ():
-                value, key = self._value(table, group), self.state.get(f"key.{table}.{group}")
+                value, key = self._value(table, group), self._key(table, group)
                 dead = usage.counts([codes for _, codes in seen], value.shape[1]) == 0
                 usage.reseed(value, key, dead, torch.cat([x for x, _ in seen]), batch.generator)
 

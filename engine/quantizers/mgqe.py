@@ -90,6 +90,11 @@ class MGQE(DPQ):
             return self.state[f"value.{table}.0"][:, : 1 << self.options.tail_bits]
         return self.state[f"value.{table}.{group}"]
 
+    def _key(self, table: str, group: int) -> Any:
+        if group and self.options.tail == "shared" and self.options.variant == "sx":
+            return self.state[f"key.{table}.0"][:, : 1 << self.options.tail_bits]
+        return super()._key(table, group)
+
     def _own_centroids(self, used: dict[tuple[str, int], list[Any]]) -> Iterator[tuple[str, int, list[Any]]]:
         if self.options.tail != "shared":
             yield from super()._own_centroids(used)
