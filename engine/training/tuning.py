@@ -145,7 +145,7 @@ class _TuningSteps(loop.Steps):
         self.loss = losses.create(model, split)
         self.users, self.items = split.train.users().astype(np.int64), split.train.items.astype(np.int64)
         self.teacher = self.torch.tensor(teacher, device=self.device)
-        scale = float(np.linalg.norm(teacher[self.items + split.n_users], axis=1).mean())
+        scale = float(np.linalg.norm(teacher[split.n_users :], axis=1)[self.items].mean())  # no row for each pair
         self.temperature = model.temperature * scale  # of inner products with unit users: what the cosine's is worth
         self._bind()
 
