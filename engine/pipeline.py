@@ -18,7 +18,7 @@ from engine.measure import latency, ranking
 from engine.measure.machine import cores, machine
 from engine.measure.rows import memory_rows, row
 from engine.measure.samples import doubts, summarise
-from engine.spec import FLOAT_BITS, GIVEN, KS, RunSpec
+from engine.spec import FLOAT_BITS, GIVEN, KS, RunSpec, refuse_turning
 from engine.store.files import disk_errors
 from engine.store.folders import RunFolder
 from engine.store.lists import LIST_K, read_ids, write_latency, write_lists, write_users
@@ -74,6 +74,7 @@ def run(spec: RunSpec, folder: RunFolder, report: Any) -> list[dict[str, Any]]:
     started_ns, clock = time.time_ns(), _Stopwatch()
     spec, root = quantizers.resolve(spec), folder.path.parent
     own_vectors.check(spec)
+    refuse_turning(spec)
     report("reading data", f"reading {spec.dataset}")
     split = load_split(spec.dataset, root, spec.split_seed, lambda text: report("reading data", text))
     split_key = save_split(root, split)

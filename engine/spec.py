@@ -27,6 +27,10 @@ GIVEN = "given"
 """The encoder that returns a data set's own vectors."""
 UNTRAINED = ("popularity", GIVEN)
 """Encoders that learn nothing."""
+NONLINEAR = ("ngcf",)
+"""Encoders whose layers are not turned by turning their embeddings."""
+LAYERED = ("l2qgcn",)
+"""Quantizers that code every layer, and are therefore tuned through the graph alone."""
 
 Option = bool | int | float | str
 
@@ -154,6 +158,21 @@ class RunSpec(Strict):
         usual = ModelSpec(encoder=model.encoder, dim=model.dim, layers=model.layers, loss=model.loss, seed=model.seed)
         named = {name: v for name, v in model.model_dump().items() if v != getattr(usual, name)}
         return named | ({"split_seed": self.split_seed} if self.split_seed else {})
+
+
+def refuse_turning(spec: RunSpec) -> None:
+    """Raise a FewbitsError where a quantizer would turn the embeddings of an encoder that is not linear.
+
+    What the options leave out is taken for none: fill in the defaults before.
+    """
+    turn = spec.options.get("rotate", "none")
+    if turn == "none" or spec.options.get("tune") != "graph" or spec.model.encoder not in NONLINEAR:
+        return
+    vectors = "" if spec.quantizer in LAYERED else ", tune=vectors"
+    raise FewbitsError(
+        f"quantizer {spec.quantizer!r} with rotate={turn} and tune=graph turns the embeddings of the model, and "
+        f"{spec.model.encoder} is not linear: choose rotate=none{vectors}, or another encoder"
+    )
 
 
 def parse_spec(values: dict[str, Any] | str) -> RunSpec:

@@ -166,6 +166,13 @@ def test_a_catalogue_shorter_than_k_leaves_out_the_long_lists_and_says_so(root, 
     assert any("catalogue has 40 items" in note for note in run.manifest()["notes"])
 
 
+def test_a_model_that_cannot_be_turned_is_refused_before_it_is_trained(root):
+    spec = RunSpec(dataset="demo", model=MODEL.model_copy(update={"encoder": "ngcf"}), quantizer="l2qgcn", bits=1)
+    with pytest.raises(FewbitsError, match="ngcf is not linear"):
+        pipeline.run(spec, folders.create(root, spec), lambda *_a, **_k: None)
+    assert not (root / "cache").exists()
+
+
 def test_a_broken_data_file_stops_the_run_with_file_and_line(root, tmp_path, monkeypatch):
     folder = tmp_path / "data" / "gowalla"
     folder.mkdir(parents=True)

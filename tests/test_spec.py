@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine import encoders, quantizers
 from engine.errors import FewbitsError
-from engine.spec import ModelSpec, RunSpec, parse_spec
+from engine.spec import LAYERED, NONLINEAR, ModelSpec, RunSpec, parse_spec, refuse_turning
 from engine.store.folders import RUN_ID
 
 
@@ -68,3 +69,35 @@ def test_users_are_served_at_float_and_own_bits_unless_said_otherwise():
 def test_odd_specifications_are_refused_with_the_field_named(values, words):
     with pytest.raises(FewbitsError, match=words.replace(".", r"\.")):
         parse_spec(values)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "quantizer", "options", "advice"),
+    [
+        ("ngcf", "l2qgcn", {}, "choose rotate=none, or another encoder"),
+        ("ngcf", "hqgnn", {"tune": "graph"}, "choose rotate=none, tune=vectors, or another encoder"),
+        ("ngcf", "mgqe", {"tune": "graph"}, "rotate=opq and tune=graph"),
+        ("ngcf", "dpq", {}, None),
+        ("ngcf", "l2qgcn", {"rotate": "none"}, None),
+        ("ngcf", "hashgnn", {"tune": "graph"}, None),
+        ("lightgcn", "l2qgcn", {}, None),
+    ],
+)
+def test_a_turn_is_refused_of_a_model_that_is_not_linear_alone(encoder, quantizer, options, advice):
+    bits = quantizers.REGISTRY[quantizer].bits[0]
+    model = ModelSpec(encoder=encoder)
+    spec = quantizers.resolve(RunSpec(dataset="demo", model=model, quantizer=quantizer, bits=bits, options=options))
+    if advice is None:
+        refuse_turning(spec)
+        return
+    with pytest.raises(FewbitsError, match=f"{quantizer}.* ngcf is not linear") as told:
+        refuse_turning(spec)
+    assert advice in str(told.value)
+
+
+def test_the_encoders_and_quantizers_that_a_turn_depends_on_are_those_of_the_registries():
+    assert set(NONLINEAR) == {name for name, encoder in encoders.REGISTRY.items() if not encoder.linear}
+    trained = {name: method for name, method in quantizers.REGISTRY.items() if method.trained}
+    assert set(LAYERED) == {name for name, method in trained.items() if method.layered}
+    offered = {m["name"]: {o["name"]: o["choices"] for o in m["options"]} for m in quantizers.describe()}
+    assert {name for name in trained if "vectors" not in offered[name]["tune"]} == set(LAYERED)

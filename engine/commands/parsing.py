@@ -8,7 +8,7 @@ from typing import Any
 from engine import encoders, quantizers
 from engine.data import own_vectors, registry
 from engine.errors import FewbitsError, unknown
-from engine.spec import ModelSpec, Option, RunSpec, parse_spec
+from engine.spec import ModelSpec, Option, RunSpec, parse_spec, refuse_turning
 from engine.training import losses
 
 MODEL_OPTIONS = {
@@ -30,6 +30,7 @@ def checked(spec: RunSpec, root: Path) -> RunSpec:
     losses.check(spec.model.loss)
     spec = quantizers.resolve(spec)
     own_vectors.check(spec)
+    refuse_turning(spec)
     return spec
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.data import registry
 from engine.errors import FewbitsError
-from engine.spec import GIVEN, ModelSpec, RunSpec
+from engine.spec import GIVEN, ModelSpec, RunSpec, refuse_turning
 
 NEEDS_A_MODEL = {
     "tune": ("graph", "learns through the graph of a model", "tune=vectors, where the quantizer has it"),
@@ -73,6 +73,7 @@ def fitting(specs: Iterable[RunSpec], root: Path, chosen: bool = True) -> list[R
         try:
             fit = sized(spec, root)
             check(fit)
+            refuse_turning(fit)
         except FewbitsError as error:
             refused.setdefault((spec.dataset, spec.quantizer), error)
             continue

@@ -24,7 +24,6 @@ import numpy as np
 
 from engine import encoders, quantizers
 from engine.encoders.base import damped
-from engine.errors import FewbitsError
 from engine.quantizers.trained import Batch, TrainedQuantizer
 from engine.spec import ModelSpec, RunSpec
 from engine.training import damping, loop, losses
@@ -117,10 +116,7 @@ def _turned(
     turned = [np.ascontiguousarray(layer @ turn, np.float32) for layer in layers]
     if vectors:
         return parameters, turned
-    if not encoder.linear:
-        raise FewbitsError(
-            f"{encoder.name} is not linear, its embeddings cannot be turned: choose rotate=none or tune=vectors"
-        )
+    assert encoder.linear  # others were refused before their model was trained
     return {**parameters, "embeddings": np.ascontiguousarray(parameters["embeddings"] @ turn, np.float32)}, turned
 
 

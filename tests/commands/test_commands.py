@@ -184,6 +184,8 @@ def test_export_writes_a_bundle_or_the_recommendations_alone(engine, root, first
         (["run", "--dataset", "demo", "--quantizer", "uniform", "--bits", "3"], ["got 3 bits", "8, 4, 2, 1"]),
         (["run", "--dataset", "demo", "--quantizer", "uniform"], ["choose one with --bits"]),
         (["run", "--dataset", "demo", "--encoder", "gcn"], ["unknown encoder 'gcn'", "lightgcn"]),
+        (["run", "--dataset", "demo", "--encoder", "ngcf", "--quantizer", "l2qgcn"], ["not linear", "rotate=none, or"]),
+        (["sweep", "--dataset", "demo", "--encoder", "ngcf", "--quantizers", "sign,l2qgcn"], ["ngcf is not linear"]),
         (["run", "--dataset", "demo", "--loss", "hinge"], ["unknown loss 'hinge'", "softmax"]),
         (["run", "--dataset", "demo", "--dim", "0"], ["model.dim", "got 0"]),
         (["run", "--dataset", "demo", "--option", "scale"], ["NAME=VALUE"]),

@@ -11,6 +11,7 @@ import pytest
 from dashboard import commands, data, demo, export, forms, plan
 from engine.errors import FewbitsError
 from engine.measure.synthetic import FakeSplit
+from engine.quantizers import describe
 from engine.spec import ModelSpec, RunSpec, parse_spec
 from engine.store import catalog, inbox, prepared
 from engine.store.files import write_json
@@ -159,6 +160,13 @@ def test_an_option_that_should_be_a_number_is_refused_before_it_is_submitted():
     method = {**QUANTIZERS[0], "options": [{"name": "rounds", "kind": "int", "default": 50, "choices": []}]}
     with pytest.raises(FewbitsError, match=r"float32.rounds: got 'many', expected a number"):
         plan.make([method], ["demo"], ["float32"], [], [ModelSpec()], ["own"], {"float32": {"rounds": ["many"]}})
+
+
+def test_a_model_that_cannot_be_turned_is_refused_where_somebody_chose_that_and_else_left_out(root):
+    choices = [describe(), ["demo"], ["sign", "l2qgcn"], [], [ModelSpec(encoder="ngcf")], ["own"], {}]
+    with pytest.raises(FewbitsError, match="ngcf is not linear: choose rotate=none, or another encoder"):
+        plan.make(*choices)
+    assert [s.quantizer for s in plan.make(*choices, chosen=False).specs] == ["sign"]
 
 
 def test_the_demo_is_eight_runs_of_one_model():
