@@ -67,6 +67,10 @@ class Steps(ABC):
     def epoch(self, number: int) -> Iterator[tuple[int, int, Callable[[float], Any]]]:
         """Yield (step, steps, take) of one epoch; ``take(progress)`` takes the step and returns its mean loss."""
 
+    def progress(self, epoch: int, epochs: int, number: int, count: int) -> float:
+        """Return the share of the budget, 0 … 1, that is used with step ``number`` of an epoch's ``count``."""
+        return (epoch - 1 + number / count) / epochs
+
     @abstractmethod
     def metric(self) -> float:
         """Return the validation ndcg@20 of what would be served now."""
@@ -179,7 +183,7 @@ def _epoch(steps: Steps, epoch: int, epochs: int, report: Report) -> float:
     """Run all steps of an epoch; return the mean loss."""
     total, number = 0.0, 0
     for number, count, take in steps.epoch(epoch):
-        done = (epoch - 1 + number / count) / epochs
+        done = steps.progress(epoch, epochs, number, count)
         loss = take(done)
         if not np.isfinite(loss):
             raise FewbitsError(

@@ -78,7 +78,7 @@ def _tuned(spec: RunSpec, split: Any, encoder: Any, checkpoint: Checkpoint, repo
     if not options.steps:
         return Trained(steps.arrays(), 0.0, 0)
     start = steps.arrays()
-    trained = loop.run(steps, -(-options.steps // STEPS), options.steps, report, resume)
+    trained = loop.run(steps, steps.epochs, options.steps, report, resume)
     history = [{"epoch": 0, loop.METRIC: before, "seconds": 0.0}, *trained.history]
     if history[-1][loop.METRIC] >= before:
         return Trained(steps.arrays(), trained.train_s, len(trained.history), history)
@@ -138,7 +138,7 @@ class _TuningSteps(loop.Steps):
         start |= {f"quantizer/{k}": state[k] for k in state if k in quantizer.learned}
         super().__init__(start, quantizer.rate, True, np.random.default_rng([model.seed, 2]))
         self.model, self.split, self.encoder, self.quantizer = model, split, encoder, quantizer
-        self.loss = losses.create(model, split)
+        self.loss, self.epochs = losses.create(model, split), -(-quantizer.options.steps // STEPS)
         self.users, self.items = split.train.users().astype(np.int64), split.train.items.astype(np.int64)
         self.teacher = self.torch.tensor(teacher, device=self.device)
         scale = float(np.linalg.norm(teacher[split.n_users :], axis=1)[self.items].mean())  # no row for each pair
@@ -167,6 +167,11 @@ class _TuningSteps(loop.Steps):
         steps = min(STEPS, self.quantizer.options.steps - (number - 1) * STEPS)
         for step in range(1, steps + 1):
             yield step, steps, self._take
+
+    def progress(self, epoch: int, epochs: int, number: int, count: int) -> float:
+        """Return the share of all steps that was taken; 0 of an only one, whose rate would else be 0."""
+        steps = self.quantizer.options.steps
+        return min((epoch - 1 + number / STEPS) / (steps / STEPS), 1.0) if steps > 1 else 0.0
 
     def _take(self, progress: float) -> float:
         users, items, batch = self._draw(progress)
@@ -224,10 +229,9 @@ class _TuningSteps(loop.Steps):
 
     def probed(self) -> np.ndarray:
         """Return what `validated` would after the first PROBE steps; they leave no trace."""
-        steps = self.quantizer.options.steps
         with self.taken_back():
-            for step, _, take in islice(self.epoch(1) if steps else (), PROBE):
-                take(step / steps)
+            for number, count, take in islice(self.epoch(1) if self.epochs else (), PROBE):
+                take(self.progress(1, self.epochs, number, count))
             return self.validated()
 
     def metric(self) -> float:
