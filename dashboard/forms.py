@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard import labels
 from dashboard.widgets import plain
-from engine.spec import GIVEN, ModelSpec
+from engine.spec import GIVEN, LEAST_TEMPERATURE, ModelSpec
 
 KEEP: dict[str, Any] = {"persist_state": "session"}
 """What was typed survives a visit to another page."""
@@ -29,7 +29,8 @@ TRAINING = {
     "schedule": ("Learning rate over time", "Cosine: falls from the learning rate to 0 over all epochs."),
     "temperature": (
         "Temperature",
-        "Softmax only: lower, hard negatives count more; 0: 0.1 to 0.4 by the data's density.",
+        "Softmax only: lower, hard negatives count more; 0: 0.1 to 0.4 by the data's density. Any other is at least "
+        f"{LEAST_TEMPERATURE}.",
     ),
     "negatives": (
         "Negatives",
@@ -48,6 +49,8 @@ TRAINING = {
     "l2": ("L2 weight", "BPR only: pulls vectors towards zero."),
 }
 """Field of ModelSpec → its name and what it does."""
+STEP = {"temperature": 0.02}
+"""What a click adds to a number that starts at 0, where a little more than 0 is refused."""
 SMALLEST = 1e-6
 """Offered in place of 0 where a number must be above it."""
 EXPLAINED = 6
@@ -188,7 +191,7 @@ def _setting(name: str) -> Any:
         least, most = int(limits["ge"]), int(limits["le"])
         return st.number_input(title, least, most, field.default, key=f"n_{name}", help=help, **KEEP)
     smallest = float(limits.get("ge", SMALLEST))
-    step = max(field.default / 10, 1e-5)
+    step = STEP.get(name, max(field.default / 10, 1e-5))
     return st.number_input(
         title,
         smallest,

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from engine.errors import FewbitsError
 
@@ -51,6 +52,8 @@ class Strict(BaseModel):
 
 RULED = ("epochs", "batch", "negatives", "temperature")
 """Fields of a model for which 0 means: by `engine.training.rules`, from the data's size and density."""
+LEAST_TEMPERATURE = 0.014
+"""The lowest one but 0: cosines are up to 2 apart, and `engine.training.fused` needs e^(60 - 2/T) as a float32."""
 
 
 class ModelSpec(Strict):
@@ -79,6 +82,17 @@ class ModelSpec(Strict):
     pooling: Literal["neighbours", "all"] = "neighbours"
     patience: int = Field(5, ge=1, le=10_000)
     damping: Literal["none", "validation"] = "validation"
+
+    @field_validator("temperature")
+    @classmethod
+    def _no_temperature_underflows(cls, value: float) -> float:
+        if 0 < value < LEAST_TEMPERATURE:
+            raise PydanticCustomError(
+                "temperature",
+                "Input should be 0 (by a rule, from the data's density) or at least {least}",
+                {"least": LEAST_TEMPERATURE},
+            )
+        return value
 
     @model_validator(mode="before")
     @classmethod

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from engine import encoders, quantizers
 from engine.errors import FewbitsError
-from engine.spec import LAYERED, NONLINEAR, ModelSpec, RunSpec, parse_spec, refuse_turning
+from engine.spec import LAYERED, LEAST_TEMPERATURE, NONLINEAR, ModelSpec, RunSpec, parse_spec, refuse_turning
 from engine.store.folders import RUN_ID
 
 
@@ -69,6 +69,15 @@ def test_users_are_served_at_float_and_own_bits_unless_said_otherwise():
 def test_odd_specifications_are_refused_with_the_field_named(values, words):
     with pytest.raises(FewbitsError, match=words.replace(".", r"\.")):
         parse_spec(values)
+
+
+def test_a_temperature_is_by_rule_or_one_that_no_exponential_vanishes_at():
+    for temperature in (0.0, LEAST_TEMPERATURE, 100.0):
+        assert ModelSpec(temperature=temperature).temperature == temperature
+    with pytest.raises(FewbitsError) as told:
+        parse_spec({"dataset": "demo", "model": {"temperature": 0.0136}})
+    allowed = "Input should be 0 (by a rule, from the data's density) or at least 0.014"
+    assert str(told.value) == f"model.temperature: {allowed} (got 0.0136)"
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from engine.commands.parsing import (
 from engine.data import own_vectors
 from engine.errors import FewbitsError
 from engine.service.supervisor import Supervisor, say
-from engine.spec import RunSpec, parse_spec
+from engine.spec import LEAST_TEMPERATURE, RULED, RunSpec, parse_spec
 from engine.store import inbox
 from engine.store.catalog import measurements
 from engine.store.folders import run_folder, runs_root
@@ -52,7 +52,9 @@ def model_options(*, several: bool) -> Callable[[Any], Any]:
                 if several and name in ("encoder", "dim", "layers", "loss", "seed")
                 else ""
             )
-            text = f"Model {name}; default {default}{more}."
+            rule = " (by a rule)" if name in RULED else ""
+            least = f", else at least {LEAST_TEMPERATURE}" if name == "temperature" else ""
+            text = f"Model {name}; default {default}{rule}{least}{more}."
             command = click.option(f"--{name}", name, type=str if more else kind, help=text)(command)
         return command
 

@@ -188,6 +188,7 @@ def test_export_writes_a_bundle_or_the_recommendations_alone(engine, root, first
         (["sweep", "--dataset", "demo", "--encoder", "ngcf", "--quantizers", "sign,l2qgcn"], ["ngcf is not linear"]),
         (["run", "--dataset", "demo", "--loss", "hinge"], ["unknown loss 'hinge'", "softmax"]),
         (["run", "--dataset", "demo", "--dim", "0"], ["model.dim", "got 0"]),
+        (["run", "--dataset", "demo", "--temperature", "0.01"], ["0 (by a rule", "at least 0.014", "got 0.01"]),
         (["run", "--dataset", "demo", "--option", "scale"], ["NAME=VALUE"]),
         (["run", "--dataset", "demo", "--quantizer", "sign", "--option", "scale=column"], ["scale", "column"]),
         (["run", "--dataset", "demo", "--quantizer", "sign", "--option", "scael=row"], ["scael", "scale"]),

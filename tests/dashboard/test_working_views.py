@@ -90,6 +90,15 @@ def test_new_run_builds_each_quantizers_form_from_its_description(show, runs):
     assert labels.count("Scale") == 2  # uniform's and sign's own option; float32 has none
 
 
+def test_new_run_tells_which_temperatures_there_are_and_steps_to_the_next(show, runs):
+    app = show("new_run", {"n_temperature": 0.01})
+    assert "Temperature: got 0.01, but input should be 0 (by a rule" in texts(app).replace("\\", "")
+    field = app.number_input(key="n_temperature")
+    assert "at least 0.014" in field.help and field.min == 0
+    field.set_value(field.step).run()
+    assert not app.error, "one click from 0"
+
+
 def test_new_run_stays_short_with_all_methods(show, root):
     make_runs.publish(root)
     chosen = [m["name"] for m in QUANTIZERS]

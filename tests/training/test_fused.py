@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from engine.spec import LEAST_TEMPERATURE
 from engine.training import fused
 from engine.training.fused import distillation, shared_softmax
 from engine.training.losses import plain_distillation
@@ -62,6 +63,17 @@ def test_the_shared_softmax_stands_a_vector_of_zeros(chunk):
     users, items, negatives = vectors(3, 3, 2)
     users[1], negatives[0] = 0, 0
     assert torch.isfinite(shared_softmax(users, items, negatives, 0.1))
+
+
+@pytest.mark.parametrize("units", [False, True])
+def test_the_lowest_temperature_is_one_at_which_opposite_vectors_have_a_loss(chunk, monkeypatch, units):
+    monkeypatch.setattr(fused, "MATRIX_UNITS", units)
+    users, other = vectors(9, 5)
+    users[:], other[:] = other[0], -other[0]
+    found = both(shared_softmax, plain_softmax, [users, -users, other], LEAST_TEMPERATURE)
+    (value, gradients), (expected, _) = found
+    assert abs(float(value - expected)) < BFLOAT16 / LEAST_TEMPERATURE
+    assert all(torch.isfinite(gradient).all() for gradient in gradients)
 
 
 def test_distillation_is_plain_torchs(chunk):
