@@ -50,6 +50,11 @@ class Encoder(ABC):
         layers = self.plain_layers(parameters)
         return damped(layers, self.n_users, float(parameters["damping"][0])) if "damping" in parameters else layers
 
+    def served(self, parameters: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the mean of `layers`, float32 [U+I, d]: the vectors that full precision ranks by."""
+        layers = self.layers(parameters)
+        return sum(layers[1:], layers[0].copy()) / np.float32(len(layers))
+
     def forward(self, parameters: Mapping[str, Any]) -> list[Any]:
         """Return the same layers of torch parameters, differentiable."""
         return [parameters["embeddings"]]

@@ -79,7 +79,7 @@ class TrainedQuantizer(Quantizer):
         return None
 
     def teach(self, teacher: Mapping[str, np.ndarray]) -> None:
-        """Take the full-precision model's vectors of both tables, where the method stores them; after `start`."""
+        """Take both tables' vectors as full precision is served, where the method stores them; after `start`."""
 
     def start(self, tables: Mapping[str, Sequence[np.ndarray]], counts: Mapping[str, np.ndarray]) -> None:
         """Set the state from the checkpoint's layers of both tables and each row's training interactions."""

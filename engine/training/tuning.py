@@ -70,7 +70,7 @@ def _tuned(spec: RunSpec, split: Any, encoder: Any, checkpoint: Checkpoint, repo
     """Tune from a checkpoint, with damped lengths or not as validation prefers for codes tuned for a few steps; return
     the best arrays.
     """
-    begun = [_begun(spec, split, encoder, arrays) for arrays in damping.forms(checkpoint.arrays)]
+    begun = [_begun(spec, split, encoder, form, checkpoint.arrays) for form in damping.forms(checkpoint.arrays)]
     found = [steps.probed() for steps in begun] if len(begun) > 1 else [np.zeros(0)]
     steps = begun[damping.preferred(found)]
     del begun
@@ -87,16 +87,17 @@ def _tuned(spec: RunSpec, split: Any, encoder: Any, checkpoint: Checkpoint, repo
     return Trained(start, trained.train_s, 0, history)
 
 
-def _begun(spec: RunSpec, split: Any, encoder: Any, arrays: dict[str, np.ndarray]) -> "_TuningSteps":
-    """Return the steps that tune a quantizer which begins at a model's arrays."""
+def _begun(
+    spec: RunSpec, split: Any, encoder: Any, arrays: dict[str, np.ndarray], full: Mapping[str, np.ndarray]
+) -> "_TuningSteps":
+    """Return the steps that tune a quantizer from a model's arrays in one form; ``full`` are those that float32 has."""
     quantizer = quantizers.create(spec)
     assert isinstance(quantizer, TrainedQuantizer)
     options, model = quantizer.options, spec.model
     loss = model.loss if options.loss == "model" else options.loss
     model = settled(model.model_copy(update={"loss": loss}), split)
-    parameters, taught = dict(arrays), encoder.layers(arrays)
-    if options.start == "scratch":
-        parameters = encoder.start(np.random.default_rng([model.seed, 0]))
+    scratch = options.start == "scratch"
+    parameters = encoder.start(np.random.default_rng([model.seed, 0])) if scratch else dict(arrays)
     layers = encoder.layers(parameters)
     if (turn := quantizer.rotation(split.tables(layers)["item"])) is not None:
         parameters, layers = _turned(encoder, parameters, layers, turn, options.tune == "vectors")
@@ -104,9 +105,8 @@ def _begun(spec: RunSpec, split: Any, encoder: Any, arrays: dict[str, np.ndarray
         kept = {name: array for name, array in parameters.items() if name == damping.NAME}
         parameters = {"pooled": sum(layers[1:], layers[0].copy()) / np.float32(len(layers)), **kept}
     quantizer.start(split.tables(layers), split.counts())
-    teacher = sum(taught[1:], taught[0].copy()) / np.float32(len(taught))
-    quantizer.teach({table: rows[0] for table, rows in split.tables([teacher]).items()})
-    return _TuningSteps(model, split, encoder, quantizer, parameters, teacher)
+    quantizer.teach({table: rows[0] for table, rows in split.tables([encoder.served(full)]).items()})
+    return _TuningSteps(model, split, encoder, quantizer, parameters, encoder.served(arrays))
 
 
 def _turned(

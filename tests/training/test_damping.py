@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from engine import encoders, pipeline, quantizers
+from engine import encoders, indexes, pipeline, quantizers
+from engine.codes import FloatCodes
 from engine.data.split import load_split
 from engine.encoders.base import damped
 from engine.spec import ModelSpec, RunSpec
@@ -111,3 +112,18 @@ def test_codes_keep_the_lengths_that_validation_prefers_for_them(harmful, quanti
     assert made.damping == damped_by
     assert f"power {6.0}" in pipeline._notes(spec, split, made)[-1]
     assert ("lengths as learned" in pipeline._notes(spec, split, made)[-1]) == (damped_by == 0)
+
+
+@pytest.mark.parametrize(("form", "damped_by"), [(0, 0.5), (-1, 0.0)])
+def test_codes_re_ranked_from_a_whole_catalogue_give_float32s_lists(blocks, tmp_path, monkeypatch, form, damped_by):
+    """Whichever lengths the codes themselves keep, the vectors that re-rank are those that float32 is served with."""
+    monkeypatch.setattr(damping, "chosen", lambda *_: 0.5)
+    monkeypatch.setattr(damping, "preferred", lambda found: range(len(found))[form])
+    spec = RunSpec(dataset="blocks", model=QUICK, quantizer="hashgnn", bits=1, options={"rerank": True, "steps": 2})
+    made = pipeline.make_codes(quantizers.resolve(spec), tmp_path, blocks, lambda *_, **__: None)
+    assert made.damping == damped_by
+    users, items = (tables[0] for tables in blocks.tables([np.mean(made.layers, 0)]).values())
+    exact = indexes.build(FloatCodes(items)).search(users, 20).ids
+    index = indexes.build(made.coded.items)
+    for queries in (made.coded.vectors, index.pack_queries(made.coded.users)):
+        np.testing.assert_array_equal(index.search(queries, 20).ids, exact)

@@ -19,7 +19,8 @@ def begun(data, dim=16, **options):
     model = settled(ModelSpec(encoder="mf", dim=dim, negatives=32), data)
     encoder = encoders.create(model, data)
     spec = quantizers.resolve(RunSpec(dataset="demo", model=model, quantizer="hashgnn", bits=1, options=options))
-    return tuning._begun(spec, data, encoder, encoder.start(np.random.default_rng(0)))
+    arrays = encoder.start(np.random.default_rng(0))
+    return tuning._begun(spec, data, encoder, arrays, arrays)
 
 
 def test_the_mean_length_of_what_is_taught_takes_no_row_for_each_interaction():
