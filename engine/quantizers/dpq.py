@@ -28,6 +28,7 @@ from engine.codes import Book, ProductCodes
 from engine.quantizers import product, usage
 from engine.quantizers.base import as_matrix
 from engine.quantizers.kmeans import check_subspaces, kmeans_books
+from engine.quantizers.lengths import unit_rows, unit_tensors
 from engine.quantizers.product import MOST, learned_rotation
 from engine.quantizers.response import BatchNorm, chosen, first_keys, nearest_numbers, responses
 from engine.quantizers.trained import Batch, TrainedQuantizer, TuningOptions, embedding, mean_of, tensor, through
@@ -83,12 +84,12 @@ class DPQ(TrainedQuantizer):
         self.state = {}
         for table, layers in tables.items():
             x = as_matrix(self.vectors(layers, table), table)
-            sizes, self._sizes = np.linalg.norm(x, axis=1, keepdims=True), None
+            directions, sizes = unit_rows(x)
+            self._sizes = None
             self.state[f"unit.{table}"] = torch.tensor(HEADROOM * float(sizes.max(initial=0)) or 1.0)
             if self.options.scale == "row":
-                x = x / np.maximum(sizes, np.finfo(np.float32).tiny)
-                self._sizes = np.square(sizes[:, 0], dtype=np.float64)
-            self.state[f"spread.{table}"] = torch.tensor(float(np.square(x).mean()) if x.size else 1.0)
+                x, self._sizes = directions, np.square(sizes[:, 0], dtype=np.float64)
+            self.state[f"spread.{table}"] = torch.tensor((float(np.square(x).mean()) if x.size else 0.0) or 1.0)
             rng = np.random.default_rng([self.seed, 4])
             for name, array in self._books(x, table, counts[table], rng).items():
                 self.state[name] = torch.from_numpy(array)
@@ -144,10 +145,7 @@ class DPQ(TrainedQuantizer):
 
     def _directions(self, x: Any) -> tuple[Any, Any]:
         """Return what is coded, and the lengths [n, 1] that were taken out (None: nothing was)."""
-        if self.options.scale == "none":
-            return x, None
-        size = x.norm(dim=1, keepdim=True)
-        return x / size.clamp(min=np.finfo(np.float32).tiny), size
+        return (x, None) if self.options.scale == "none" else unit_tensors(x)
 
     def _scale(self, x: Any, size: Any, values: Any, table: str) -> tuple[Any, Any]:
         """Return the row scale as stored and what the values are multiplied with, [n, 1]: |x| / ⟨x/|x|, v⟩."""

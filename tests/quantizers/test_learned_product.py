@@ -1,4 +1,4 @@
-"""DPQ and MGQE: which centroid the part of a row gets."""
+"""DPQ and MGQE: which centroid the part of a row gets, and what a row without a length does."""
 
 import numpy as np
 import pytest
@@ -21,3 +21,29 @@ def test_under_sx_head_and_tail_get_the_centroids_whose_keys_have_the_largest_do
         keys = coder.state["key.item.0"][:, :16] if group and tail == "shared" else coder.state[f"key.item.{group}"]
         dots = np.einsum("njw,jkw->njk", items[rows].reshape(rows.sum(), len(keys), -1), keys.numpy())
         np.testing.assert_array_equal(codes[rows][:, : len(keys)], dots.argmax(2))
+
+
+@pytest.mark.parametrize("shortest", [1e-19, 1e-24, 1e-37])
+@pytest.mark.parametrize(("name", "variant"), [("dpq", "vq"), ("dpq", "sx"), ("mgqe", "sx")])
+def test_a_row_too_short_for_float32_counts_as_zeros_and_leaves_the_others_alone(name, variant, shortest):
+    """Its squares vanish: taken by that length, its direction had numbers of 1e13, and so had the centroids."""
+    found = []
+    for length in (shortest, 0.0):
+        items, users = tables.items(300, 16), tables.users(60, 16)
+        for x in (items, users):
+            x[3] *= np.float32(length) / np.linalg.norm(x[3])
+        coder = fitted(name, 8, items, users, variant=variant)
+        x = torch.from_numpy(users).requires_grad_()
+        coder.readout([x], "user").square().sum().backward()
+        found.append({**coder.dump(), "codes": coder.codes([items], "item").decode(), "gradient": x.grad.numpy()})
+    for key, array in found[1].items():
+        np.testing.assert_array_equal(found[0][key], array, err_msg=key)
+    assert not found[0]["gradient"][3].any()
+
+
+def test_the_codebook_loss_of_a_table_without_lengths_is_finite():
+    items = np.full((300, 16), 1e-30, np.float32)
+    coder = fitted("dpq", 8, items)
+    coder.training = True
+    coder.readout([torch.from_numpy(items)], "item")
+    assert torch.isfinite(coder.extra_loss())
