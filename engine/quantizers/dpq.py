@@ -11,6 +11,8 @@ which becomes the number c of one of K centroids; its value is the concatenation
   size.
 - (paper) batch norm of the response, no scale or shift, channel = k, statistics over rows × M; codes are made again in
   evaluation mode at the end. Off by default (ours): it moves every code away from its nearest centroid at the start.
+  Differs from the paper: a step normalises by the running statistics, not by those of its batch alone, so that what
+  is trained is what is exported.
 - (ours) V and Key start by k-means on the checkpoint, users and items apart; centroids that three batches did not use
   move to a random row in the first half; ``direct``: V also gets the ranking's gradient under vq, not the codebook
   loss alone; ``scale=row``: directions are coded, the length is a float16 a row, as in
@@ -188,7 +190,7 @@ class DPQ(TrainedQuantizer):
         return (carried + (parts - parts.detach())).reshape(x.shape), codes
 
     def rows(self, users: Sequence[Any], items: Sequence[Any], batch: Batch) -> tuple[Any, Any, Any]:
-        """Return what is scored of a batch, normalised by the batch's own statistics."""
+        """Return what is scored of a batch, normalised by running statistics that the batch moves before."""
         self.training, self._extra = True, 0.0
         try:
             return super().rows(users, items, batch)

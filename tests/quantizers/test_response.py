@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from engine.quantizers.response import chosen, nearest_numbers, responses
+from engine.quantizers.response import MOMENTUM, BatchNorm, chosen, nearest_numbers, responses
 
 
 def table(n, subspaces, centroids, seed=0):
@@ -27,3 +27,17 @@ def test_equal_centroids_and_rows_without_any_are_no_trouble():
     value[:] = value[:, :1]
     assert torch.equal(value[torch.arange(3), nearest_numbers(parts, value)], value[:, 0].expand(7, 3, 1))
     assert nearest_numbers(parts[:0], value).shape == (0, 3)
+
+
+def test_a_step_normalises_by_running_statistics_that_its_batch_has_moved():
+    first, batch = (torch.randn(50, 3, 8, generator=torch.Generator().manual_seed(i)) * 2**i + i for i in range(2))
+    norm = BatchNorm({}, "norm")
+    norm.measure([first])
+    codes, _ = chosen([batch], norm, True, None)
+    moved = [
+        (1 - MOMENTUM) * of(first) + MOMENTUM * of(batch)
+        for of in (lambda x: x.mean((0, 1)), lambda x: x.std((0, 1), correction=0))
+    ]
+    assert torch.equal(codes, ((batch - moved[0]) / moved[1]).argmax(2))
+    alone = (batch - batch.mean((0, 1))) / batch.std((0, 1))
+    assert not torch.equal(codes, alone.argmax(2)), "the batch's own would choose others"
