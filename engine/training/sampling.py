@@ -12,6 +12,8 @@ POPULARITY_POWER = 0.75
 """Exponent of the items' popularity in the softmax loss's negatives (between uniform, 0, and as often as observed,
 1).
 """
+ROUNDS = 100
+"""Draws after which an unseen item is looked for: only who has nearly all items needs so many."""
 
 
 def epoch(train: Any, batch: int, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -42,11 +44,25 @@ def unseen_items(keys: np.ndarray, users: np.ndarray, n_items: int, rng: np.rand
     ``keys`` are train's `ItemLists.keys`. A user who has every item keeps its last draw: nothing is unseen there.
     """
     items = rng.integers(0, n_items, len(users))
-    for _ in range(100):
-        wanted = users * n_items + items
-        at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-        seen = keys[at] == wanted
+    for _ in range(ROUNDS):
+        seen = _held(keys, users * n_items + items)
         if not seen.any():
-            break
+            return items
         items[seen] = rng.integers(0, n_items, int(seen.sum()))
+    seen = _held(keys, users * n_items + items)
+    for user in np.unique(users[seen]):
+        left, mine = _left(keys, user, n_items), seen & (users == user)
+        if len(left):
+            items[mine] = left[rng.integers(0, len(left), int(mine.sum()))]
     return items
+
+
+def _held(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return which of the pairs wanted are among the ascending keys, bool [B]."""
+    return keys[np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)] == wanted
+
+
+def _left(keys: np.ndarray, user: int, n_items: int) -> np.ndarray:
+    """Return the items that a user does not have, int64, ascending."""
+    first, last = np.searchsorted(keys, (user * n_items, (user + 1) * n_items))
+    return np.setdiff1d(np.arange(n_items), keys[first:last] - user * n_items, assume_unique=True)

@@ -29,6 +29,22 @@ def test_bpr_negatives_are_unseen_and_cover_the_rest(blocks):
         assert len(set(mine)) > 20
 
 
+def test_users_who_have_nearly_everything_get_what_is_left_and_change_no_other_draw():
+    held = [np.arange(1, 2000), np.arange(2000), np.arange(1000), np.delete(np.arange(2000), [7, 1234])]
+    keys = np.concatenate([user * 2000 + items for user, items in enumerate(held)])
+    users = np.tile(np.arange(4), 50)
+    drawn = sampling.unseen_items(keys, users, 2000, np.random.default_rng(0))
+    assert set(drawn[users == 0]) == {0} and set(drawn[users == 3]) == {7, 1234}
+    assert drawn[users == 2].min() >= 1000
+    rng = np.random.default_rng(0)
+    plain = rng.integers(0, 2000, 200)
+    for _ in range(100):
+        seen = np.isin(users * 2000 + plain, keys)
+        plain[seen] = rng.integers(0, 2000, int(seen.sum()))
+    rare = (users == 0) | (users == 3)
+    np.testing.assert_array_equal(drawn[~rare], plain[~rare])
+
+
 def test_softmax_negatives_follow_popularity_to_the_three_quarters():
     items = np.repeat([0, 1, 2], [16, 1, 0])
     drawn = sampling.PopularItems(items, 4).draw(20_000, np.random.default_rng(0))
