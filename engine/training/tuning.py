@@ -14,6 +14,7 @@ to tell epochs apart. Where the last is worse than the start, the best is kept, 
 """
 
 import copy
+import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import islice
@@ -41,6 +42,7 @@ STEPS = 100
 PROBE = 50
 """Steps after which codes with damped lengths and codes with lengths as learned are compared."""
 BATCH = 2048
+Arrays = Mapping[str, np.ndarray]
 
 
 def tune(root: Path, spec: RunSpec, split: Any, checkpoint: Checkpoint, report: Report) -> tuple[Any, Any, Checkpoint]:
@@ -68,28 +70,26 @@ def tune(root: Path, spec: RunSpec, split: Any, checkpoint: Checkpoint, report: 
 
 def _tuned(spec: RunSpec, split: Any, encoder: Any, checkpoint: Checkpoint, report: Report, resume: Path) -> Trained:
     """Tune from a checkpoint, with damped lengths or not as validation prefers for codes tuned for a few steps; return
-    the best arrays.
+    the best arrays. Its seconds count from the first look at what it begins with.
     """
+    began = time.perf_counter()
     begun = [_begun(spec, split, encoder, form, checkpoint.arrays) for form in damping.forms(checkpoint.arrays)]
     found = [steps.probed() for steps in begun] if len(begun) > 1 else [np.zeros(0)]
     steps = begun[damping.preferred(found)]
     del begun
     options, before = steps.quantizer.options, steps.metric()
     if not options.steps:
-        return Trained(steps.arrays(), 0.0, 0)
-    start = steps.arrays()
+        return Trained(steps.arrays(), time.perf_counter() - began, 0)
+    start, ready_s = steps.arrays(), time.perf_counter() - began
     trained = loop.run(steps, steps.epochs, options.steps, report, resume)
-    history = [{"epoch": 0, loop.METRIC: before, "seconds": 0.0}, *trained.history]
-    if history[-1][loop.METRIC] >= before:
-        return Trained(steps.arrays(), trained.train_s, len(trained.history), history)
-    if trained.history[trained.best_epoch - 1][loop.METRIC] >= before:
-        return Trained(trained.arrays, trained.train_s, trained.best_epoch, history)
-    return Trained(start, trained.train_s, 0, history)
+    spent_s, history = ready_s + trained.train_s, [{"epoch": 0, loop.METRIC: before, "seconds": 0.0}, *trained.history]
+    for arrays, epoch in ((steps.arrays(), len(history) - 1), (trained.arrays, trained.best_epoch)):
+        if history[epoch][loop.METRIC] >= before:
+            return Trained(arrays, spent_s, epoch, history)
+    return Trained(start, spent_s, 0, history)
 
 
-def _begun(
-    spec: RunSpec, split: Any, encoder: Any, arrays: dict[str, np.ndarray], full: Mapping[str, np.ndarray]
-) -> "_TuningSteps":
+def _begun(spec: RunSpec, split: Any, encoder: Any, arrays: Arrays, full: Arrays) -> "_TuningSteps":
     """Return the steps that tune a quantizer from a model's arrays in one form; ``full`` are those that float32 has."""
     quantizer = quantizers.create(spec)
     assert isinstance(quantizer, TrainedQuantizer)
@@ -124,13 +124,7 @@ class _TuningSteps(loop.Steps):
     """Gradient steps of a model's parameters and a quantizer's state."""
 
     def __init__(
-        self,
-        model: ModelSpec,
-        split: Any,
-        encoder: Any,
-        quantizer: TrainedQuantizer,
-        parameters: Mapping[str, np.ndarray],
-        teacher: np.ndarray,
+        self, model: ModelSpec, split: Any, encoder: Any, quantizer: TrainedQuantizer, parameters: Arrays, teacher: Any
     ) -> None:
         state = quantizer.dump()
         self.damping = {k: v for k, v in parameters.items() if k == damping.NAME}  # chosen, not learned
@@ -156,7 +150,7 @@ class _TuningSteps(loop.Steps):
         state = {f"quantizer/{k}": v for k, v in self.quantizer.dump().items() if k not in self.quantizer.learned}
         return state | {f"model/{k}": v for k, v in self.damping.items()}
 
-    def restore_extra(self, arrays: Mapping[str, np.ndarray]) -> None:
+    def restore_extra(self, arrays: Arrays) -> None:
         own = {k.removeprefix("quantizer/"): v for k, v in arrays.items() if k.startswith("quantizer/")}
         learned = {k: v for k, v in self.quantizer.state.items() if k in self.quantizer.learned}
         self.quantizer.state = learned | {k: self.torch.tensor(v, device=self.device) for k, v in own.items()}
