@@ -64,11 +64,10 @@ def frontier_names(
     upward = [_at(v * y.scale, log_y) for v in (points[y.column].min(), points[y.column].max())]
     placed: list[tuple[float, float]] = []
     models = points[points["encoder"] != "popularity"]
-    several, dims = (models[column].nunique() > 1 for column in ("encoder", "dim"))
+    telling = [column for column in ("encoder", "loss", "dim") if models[column].nunique() > 1]
     half = 2 if narrow else 1
     for (_, row), method in zip(best.iterrows(), short_names(best["method"]), strict=True):
-        text = f"{labels.name(row['encoder'])}, {method}" if several and row["encoder"] != "popularity" else method
-        text += f", {row['dim']} d" if dims and row["encoder"] != "popularity" else ""
+        text = _named(row, method, telling)
         wide = max(NEAR[0], (len(text) + 2) * LETTER) * half
         at, height = _at(row[x.column] * x.scale, log_x), _at(row[y.column] * y.scale, log_y)
         if any(_share(at - a, across) < wide and _share(height - h, upward) < NEAR[1] for a, h in placed):
@@ -90,6 +89,14 @@ def frontier_names(
         "textposition": f"{'top' if up else 'bottom'} {'right' if right else 'left'}", "hoverinfo": "skip",
         "showlegend": False, "cliponaxis": False, "unselected": still,
     }]  # fmt: skip
+
+
+def _named(row: pd.Series, method: str, telling: Sequence[str]) -> str:
+    """Return a method with what tells its model from the others' on the chart: ``LightGCN BPR, sign 1 bit, 64 d``."""
+    if row["encoder"] == "popularity":
+        return method
+    model = " ".join(labels.name(row[column]) for column in telling if column != "dim")
+    return ", ".join([*filter(None, [model]), method, *([f"{row['dim']} d"] if "dim" in telling else [])])
 
 
 def _end(value: float, text: str, across: Sequence[float], log: bool, right: bool, narrow: bool) -> float:

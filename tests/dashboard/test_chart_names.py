@@ -53,6 +53,15 @@ def test_points_of_several_dimensions_are_named_with_theirs():
     assert {"float32, 128 d", "uniform 4 bit, 64 d"} <= set(names(drawn(points(dim=[128, 64, 64]))))
 
 
+def test_points_of_several_losses_are_named_with_theirs():
+    """Models that are trained as published stand beside the others."""
+    losses, encoders = ["bpr", "softmax", "softmax"], ["lightgcn", "lightgcn", "mf"]
+    assert {"BPR, float32", "softmax, uniform 4 bit"} <= set(names(drawn(points(loss=losses))))
+    assert {"LightGCN BPR, float32", "LightGCN softmax, uniform 4 bit"} <= set(
+        names(drawn(points(loss=losses, encoder=encoders)))
+    )
+
+
 def test_the_popularity_baseline_is_named_as_what_it_is():
     assert labels.method({"encoder": "popularity", "quantizer": "float32", "bits": 32}) == "popularity"
     assert labels.method({"encoder": "mf", "quantizer": "float32", "bits": 32}) == "float32"
