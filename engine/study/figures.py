@@ -51,6 +51,8 @@ class Model(NamedTuple):
 
 LIGHTGCN = Model("lightgcn", 64, 3)
 """The study's usual model."""
+AS_PUBLISHED = LIGHTGCN._replace(loss="bpr")
+"""The same, trained as published."""
 
 
 @dataclass(frozen=True)

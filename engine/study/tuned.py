@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.spec import Option
-from engine.study.figures import LIGHTGCN, Figure, Model, Study
+from engine.study.figures import AS_PUBLISHED, LIGHTGCN, Figure, Model, Study
 from engine.study.forms import GSTE, HQGNN_PUBLISHED, PAPER_BPR, STE, form_text
 from engine.study.words import Figures, Said, gained, places, points, verdict
 
@@ -14,7 +14,6 @@ ROUNDED = {1: "sign 1 bit", 2: "uniform 2 bit", 4: "uniform 4 bit"}
 """Bits → what tuning is compared with."""
 PLAIN = {1: "sign 1 bit, scale=none", 2: "uniform 2 bit, scale=table"}
 """Bits → what tuning as published is compared with, of as many bytes: it has no scale an item."""
-AS_PUBLISHED = LIGHTGCN._replace(loss="bpr")
 
 
 @dataclass(frozen=True)
