@@ -15,12 +15,14 @@ from engine.commands.running import DEVICE, ROOT
 from engine.data import registry
 from engine.errors import FewbitsError
 from engine.measure import samples
+from engine.measure.machine import machine
 from engine.quantizers import describe
 from engine.service.supervisor import Supervisor, say
 from engine.spec import RunSpec
-from engine.store import catalog, inbox
+from engine.store import catalog, inbox, reference
 from engine.store.folders import RunFolder, runs_root
 from engine.store.status import engine_alive
+from engine.study import coverage
 from engine.study.plan import DATASETS, STAGES, Planned, outline, plan, possible
 from engine.study.remaining import Remaining, duration
 
@@ -44,13 +46,19 @@ def study() -> None:
     help="Make finished runs again as well whose machine did not keep its pace while searches were timed; what was "
     "trained for them is used again.",
 )  # fmt: skip
+@click.option(
+    "--missing", is_flag=True,
+    help="Only what the shipped rows lack. Of a model that another machine measured all is run: its rows stay of one "
+    "machine.",
+)  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Print the plan, what is left of it and about how long; run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object: planned, done, left, seconds, failed …")
 @DEVICE
 @ROOT
 def run_reference(
-    datasets: str, seeds: str | None, only: str | None, slowed: bool, dry_run: bool, as_json: bool, root: Path | None
-) -> None:
+    datasets: str, seeds: str | None, only: str | None, slowed: bool, missing: bool, dry_run: bool, as_json: bool,
+    root: Path | None,
+) -> None:  # fmt: skip
     """Run what is missing of the study, one run after the other; finished runs are not repeated.
 
     It may be stopped at any time (Ctrl-C) and goes on with the same command. A run that fails is passed over, listed
@@ -61,6 +69,8 @@ def run_reference(
     for name in wanted:
         registry.info(name, folder)  # refuses a name that is not known
     planned = plan(wanted, integers(seeds, "--seeds") if seeds else (), names(only) if only else ())
+    if missing:
+        planned = coverage.missing(planned, reference.runs(reference.folder()), machine()["hardware"])
     runs, unable = possible(planned, lambda spec: checked(spec, folder))
     states = {run.spec.run_id: RunFolder(folder / run.spec.run_id).state() for run in runs if _there(folder, run)}
     again = _slowed(folder, states) if slowed else set()

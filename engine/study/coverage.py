@@ -1,16 +1,16 @@
 """How much of the study's plan has been run: what is missing is counted, never guessed from what is there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
 from engine.spec import ModelSpec, RunSpec
-from engine.study.plan import STAGES, in_order, plan
+from engine.study.plan import STAGES, Planned, in_order, plan
 
 HOW = (
     "Runs that are there, of those that are planned: each form with each seed. What is missing is missing from every "
     "table and sentence above; `python -m engine study reference` runs it (`--dataset` for a set of your own; peers "
-    "need the extra `peers`)."
+    "need the extra `peers`; with `--missing` nothing else)."
 )
 Key = tuple[str, str, int, ModelSpec]
 """Data set, form, the split's seed and the model."""
@@ -32,6 +32,26 @@ def rows(runs: pd.DataFrame) -> Iterator[list[str]]:
             here = [run for run in planned if run.stage == stage and run.spec.dataset == name]
             cells.append(f"{sum(key(run.spec, run.form) in done for run in here)} of {len(here)}" if here else "–")
         yield [stage, words, *cells]
+
+
+def missing(asked: Sequence[Planned], runs: pd.DataFrame, hardware: str) -> list[Planned]:
+    """Return what of ``asked`` has no row, in the plan's order, and with it what has rows of the same model (data set,
+    settings and seed) that another machine measured: `engine.study.collect` keeps a model's rows of one machine.
+
+    Parameters
+    ----------
+    runs : the shipped runs (`engine.store.reference.runs`).
+    hardware : this machine's name (`engine.measure.machine.machine`).
+    """
+    done = _done(runs)
+    lacking = {key(run.spec, run.form) for run in asked} - set(done)
+    elsewhere = {_model(of) for of, machine in done.items() if machine != hardware} & {_model(of) for of in lacking}
+    wanted = lacking | {of for of in done if _model(of) in elsewhere}
+    names, seeds = dict.fromkeys(run.spec.dataset for run in asked), {run.spec.model.seed for run in asked}
+    every: dict[Key, Planned] = {}
+    for run in (*plan(list(names)), *asked, *plan(list(names), sorted(seeds))):
+        every.setdefault(key(run.spec, run.form), run)
+    return [run for of, run in every.items() if of in wanted]
 
 
 def datasets(runs: pd.DataFrame) -> list[str]:
@@ -58,7 +78,13 @@ def key(spec: RunSpec, form: str) -> Key:
     return spec.dataset, form, spec.split_seed, spec.model
 
 
-def _done(runs: pd.DataFrame) -> set[Key]:
+def _model(of: Key) -> tuple[str, int, ModelSpec]:
+    dataset, _, split_seed, model = of
+    return dataset, split_seed, model
+
+
+def _done(runs: pd.DataFrame) -> dict[Key, str | None]:
+    """Return the finished runs' keys → the machine of each."""
     done = runs[runs["state"] == "done"]
     specs = (RunSpec.model_validate_json(spec) for spec in done["spec"])
-    return {key(spec, form) for spec, form in zip(specs, done["form"], strict=True)}
+    return {key(spec, form): name for spec, form, name in zip(specs, done["form"], done["hardware"], strict=True)}

@@ -6,7 +6,7 @@ import pytest
 from engine.store import reference
 from engine.study import coverage
 from engine.study.plan import STAGES, plan
-from tests.study.shipped_rows import ship
+from tests.study.shipped_rows import HARDWARE, ship
 
 
 def counted(runs: pd.DataFrame) -> dict[str, list[str]]:
@@ -40,6 +40,28 @@ def test_a_form_on_another_model_is_not_the_study_s(tmp_path):
     runs = reference.runs(tmp_path)
     longer = runs["spec"].str.replace('"dim":64', '"dim":48')
     assert (longer != runs["spec"]).all() and counted(runs.assign(spec=longer))["core"] == ["0 of 48"]
+
+
+def test_what_is_missing_is_what_has_no_row_and_the_rest_of_a_model_that_another_machine_measured(tmp_path):
+    ship(tmp_path, ["gowalla"], ["core"], seeds=[1])
+    runs, asked = reference.runs(tmp_path), plan(["gowalla"], [1, 2], ["core", "mf"])
+    here = coverage.missing(asked, runs, HARDWARE)
+    assert {(run.stage, run.spec.model.seed) for run in here} == {("core", 2), ("mf", 1), ("mf", 2)}
+    assert coverage.missing(plan(["gowalla"], [1], ["core"]), runs, "Another CPU") == [], "nothing lacks a row"
+
+    itq = runs[runs["form"] != "itq 1 bit"]
+    (lacking,) = coverage.missing(plan(["gowalla"], [1], ["core"]), itq, HARDWARE)
+    assert lacking.form == "itq 1 bit"
+    again = coverage.missing(plan(["gowalla"], [1], ["itq"]), itq, "Another CPU")
+    assert again == plan(["gowalla"], [1], ["core"]), "or the other machine's rows would be lost when it is collected"
+
+
+def test_what_failed_is_missing_and_seeds_of_no_plan_can_be_asked_for(tmp_path):
+    ship(tmp_path, ["gowalla"], ["core"], failed=[("itq 1 bit", "no reason")])
+    asked = plan(["gowalla"], [0, 7], ["core"])
+    found = coverage.missing(asked, reference.runs(tmp_path), HARDWARE)
+    assert {run.form for run in found if run.spec.model.seed == 0} == {"itq 1 bit"}
+    assert [run for run in found if run.spec.model.seed == 7] == [r for r in asked if r.spec.model.seed == 7]
 
 
 def test_the_shipped_runs_are_all_of_the_plan():
