@@ -14,16 +14,19 @@ ORDERS = {"recall": "Recall lost", "overlap": "List changed most"}
 
 def choose(row: dict[str, Any], bits: int, k: int) -> int | None:
     """Draw the search and the short cuts of a run; return the user that the address names, None where it names none."""
-    names = data.user_labels(str(row["split"]))
+    split = str(row["split"])
+    names = data.user_labels(split)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input(
-            "Find a user", key="u_find", on_change=_find, args=(names,), placeholder=people.example(names), width=260,
+            "Find a user", key="u_find", on_change=_find, args=(split, names), width=260,
+            placeholder=people.example(names),
             help="The user's name in the data set, or # and the number of the row.",
         )  # fmt: skip
         _short_cuts(row, bits, k, len(names))
     if error := st.session_state.pop("u_error", None):
         st.warning(error, icon=":material/search_off:")
-    if matches := st.session_state.get("u_matches"):
+    searched, matches = st.session_state.get("u_matches", ("", []))
+    if matches and searched == split:  # of another data set they would be strangers
         few = len(matches) < people.MATCHES
         st.selectbox(
             f"{len(matches)} users match" if few else f"The first {people.MATCHES} users that match", matches,
@@ -85,19 +88,20 @@ def _short_cuts(row: dict[str, Any], bits: int, k: int, total: int) -> None:
     order = people.by_loss(metrics, k)["user"].tolist() if len(metrics) else []
     same = not order or metrics["change"].abs().max() == 0
     words = f"By {f'recall@{k} against float32' if reference else 'overlap with the float32 list'}; again for the next."
+    walk = (row["run_id"], bits, k)
     st.button("Random user", icon=":material/shuffle:", on_click=_go_random, args=(order, total), key="u_random")
     st.button(
         "Loses most",
         icon=":material/trending_down:",
         on_click=_go_next,
-        args=(order, "lose"),
+        args=(order, (*walk, "lose")),
         disabled=same,
         help=words,
         key="u_lose",
     )
     st.button(
-        "Gains most", icon=":material/trending_up:", on_click=_go_next, args=(order[::-1], "gain"), key="u_gain",
-        disabled=same or not reference,
+        "Gains most", icon=":material/trending_up:", on_click=_go_next, args=(order[::-1], (*walk, "gain")),
+        key="u_gain", disabled=same or not reference,
         help=words if reference else "Needs a finished float32 run on the same trained model.",
     )  # fmt: skip
 
@@ -113,7 +117,7 @@ def _asked(total: int) -> int | None:
     return int(asked)
 
 
-def _find(names: tuple[str | None, ...]) -> None:
+def _find(split: str, names: tuple[str | None, ...]) -> None:
     st.session_state.pop("u_matches", None)
     try:
         found = people.search(names, st.session_state["u_find"])
@@ -123,7 +127,7 @@ def _find(names: tuple[str | None, ...]) -> None:
     if len(found) == 1:
         _go(found[0])
     elif found:
-        st.session_state["u_matches"] = found
+        st.session_state["u_matches"] = (split, found)
 
 
 def _go(user: int) -> None:
@@ -139,9 +143,9 @@ def _go_random(users: list[int], total: int) -> None:
     _go(people.random_user(users, total))
 
 
-def _go_next(order: list[int], which: str) -> None:
-    """Go to the next user of an order; begin anew when the other direction was chosen in between."""
-    before, place = st.session_state.get("u_walk", ("", -1))
+def _go_next(order: list[int], which: tuple[str, int, int, str]) -> None:
+    """Go to the next user of an order; begin anew where another one was followed before."""
+    before, place = st.session_state.get("u_walk", ((), -1))
     place = (place + 1) % len(order) if before == which else 0
     st.session_state["u_walk"] = (which, place)
     _go(int(order[place]))

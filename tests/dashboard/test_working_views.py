@@ -6,6 +6,7 @@ import shutil
 import pytest
 import streamlit as st
 
+from dashboard import data, people
 from engine.store import inbox
 from engine.store.catalog import Catalog
 from tests.dashboard import make_runs
@@ -194,11 +195,27 @@ def test_a_user_is_found_by_name(show, runs):
     assert len(app.selectbox(key="u_match").options) == 10
 
 
-def test_who_loses_most_is_the_first_of_that_order(show, runs):
+def test_users_who_were_found_are_not_offered_for_another_data_set(show, runs, root):
+    app = show("users", run_id=runs[3])
+    app.text_input(key="u_find").set_value("reader-01").run()
+    split = app.session_state["u_matches"][0]
+    app.session_state["u_matches"] = ("another split", [99_999])
+    assert not app.run().exception and not [s for s in app.selectbox if s.label.endswith("users match")]
+    app.session_state["u_matches"] = (split, [9, 10])
+    assert [s.label for s in app.run().selectbox if s.key == "u_match"] == ["2 users match"]
+
+
+def test_who_loses_most_is_the_first_of_that_order_in_each_run(show, runs):
     app = show("users", run_id=runs[6], bits="1")
     button(app, "Loses most").click().run()
-    delta = app.metric[0].delta
-    assert delta.startswith("-")
+    assert app.metric[0].delta.startswith("-")
+    first = app.query_params["user"]
+    button(app, "Loses most").click().run()
+    assert app.query_params["user"] != first, "again for the next"
+    order = people.by_loss(people.against_float(data.run(runs[5]), 1, 20)[0], 20)["user"].tolist()
+    app.query_params["run_id"] = runs[5]
+    button(app.run(), "Loses most").click().run()
+    assert [str(order[0])] in ([app.query_params["user"]], app.query_params["user"]), "the worst of the other run"
 
 
 def test_without_the_float32_list_the_quantized_one_is_still_shown(show, runs, root):
