@@ -23,7 +23,6 @@ from engine.store.lists import LIST_K
 class Paired:
     """Points against the first of them, over the same users."""
 
-    users: int
     changes: dict[str, list[tuple[float, float, float]]]
     """recall, ndcg, overlap → mean difference, low and high of each point after the first."""
     activity: pd.DataFrame | None
@@ -100,11 +99,13 @@ def paired(root: str, snapshot: str, split: str, keys: tuple[Key, ...], k: int) 
     activity = _by_activity(values["recall"], users, split) if "recall" in values else None
     popularity = _by_popularity(root, snapshot, split, keys, k, users)
     blocks = [block for block in (*differences, activity, popularity) if block is not None]
+    if not blocks:
+        return Paired({}, None, None)  # there are fewer items than k
     means = who_loses.resampled(np.concatenate(blocks, axis=1))  # of all at once: drawing is half of the work
     parts = iter(np.split(means, np.cumsum([block.shape[1] for block in blocks])[:-1], axis=1))
     changes = {kind: _triples(next(parts)) for kind in kinds}
     tables = [None if block is None else who_loses.shares(next(parts), len(users)) for block in (activity, popularity)]
-    return Paired(len(users), changes, *tables)
+    return Paired(changes, *tables)
 
 
 def _triples(means: np.ndarray) -> list[tuple[float, float, float]]:

@@ -65,15 +65,23 @@ def random_user(users: Sequence[int], total: int) -> int:
     return int(random.choice(users)) if users else random.randrange(total)
 
 
+def measured(run_id: str, lengths: Sequence[int]) -> list[int]:
+    """Return the list lengths at which users were measured in a run: none is longer than its catalogue. Where nothing
+    was measured, all, as the lists can be looked at.
+    """
+    metrics = data.user_metrics(run_id)
+    return [k for k in lengths if f"recall@{k}" in metrics] or list(lengths)
+
+
 def against_float(row: dict[str, Any], bits: int, k: int = 20) -> tuple[pd.DataFrame, bool]:
     """Return the users' metrics in a run with "reference" and "change", and whether the reference is a float32 run.
 
     "change" is recall@k minus that of the float32 run on the same checkpoint; where there is none, the overlap with
-    the float32 list minus 1.
+    the float32 list minus 1. No users where nothing was measured at k.
     """
     metrics = data.user_metrics(row["run_id"])
-    if metrics.empty:
-        return metrics, False
+    if f"recall@{k}" not in metrics:
+        return metrics.iloc[:0], False
     mine = metrics[metrics["query_bits"] == bits]
     other = data.float_run(row["checkpoint"])
     floats = data.user_metrics(other) if other else pd.DataFrame()

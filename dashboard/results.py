@@ -5,7 +5,7 @@ import streamlit as st
 
 from dashboard import data, frontiers, labels, naming
 from engine import sweep
-from engine.spec import RunSpec
+from engine.spec import KS, RunSpec
 
 NAMING = ["dataset", "quantizer", "bits", "options", "encoder", "dim", "layers", "loss", "seed"]
 """What a run's name is made of (all columns of thousands of runs would take ten times as long to go through)."""
@@ -15,6 +15,12 @@ def described() -> pd.DataFrame:
     """Return `frontiers.described` of all points; empty before the first. Each caller may change what it gets."""
     name = data.snapshot()
     return pd.DataFrame() if name is None else _described(str(data.root()), name).copy(deep=False)
+
+
+def lengths(points: pd.DataFrame) -> list[int]:
+    """Return the list lengths at which any of the points was measured: none is longer than its catalogue."""
+    columns = ((k, f"recall@{k}") for k in KS)
+    return [k for k, column in columns if column in points and points[column].notna().any()] or list(KS)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)

@@ -2,14 +2,14 @@
 
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
-from dashboard import compare, compare_parts, comparison, data, first_steps, labels
+from dashboard import compare, compare_parts, comparison, data, first_steps, labels, results
 from dashboard.compare import LETTERS, MOST, Key
 from dashboard.comparison import Paired
 from dashboard.widgets import LINK, TRADEOFFS_PAGE, USERS_PAGE, plain, run_link, sentence
 from engine.errors import FewbitsError
-from engine.spec import KS
 
 SHOWN = (10, 50)
 """List lengths that the Users page offers beside its own, 20."""
@@ -19,7 +19,7 @@ def render() -> None:
     """Draw the page for ``?points=run_id:bits,…``; the first point is the base."""
     st.title("Compare", anchor=False)
     if data.points().empty:
-        first_steps.show()
+        first_steps.show("what differs between configurations, what each costs, and who loses by it")
         return
     st.markdown("Two to six configurations side by side: what differs, what each costs, and who loses by it.")
     name = data.snapshot()
@@ -29,8 +29,8 @@ def render() -> None:
     if len(keys) < 2:
         _too_few(keys)
         return
-    k, everything = _controls(keys, known)
     rows = comparison.rows_of(keys)
+    k, everything = _controls(keys, known, results.lengths(pd.DataFrame(rows)))
     heads = compare.short_names(rows, data.defaults())
     _cards(rows, heads, k)
     found, there = _paired(rows, keys, k, name)
@@ -82,7 +82,7 @@ def _too_few(keys: list[Key]) -> None:
         st.page_link(TRADEOFFS_PAGE, label="Go to Trade-offs", icon=":material/show_chart:")
 
 
-def _controls(keys: list[Key], known: dict[Key, str]) -> tuple[int, bool]:
+def _controls(keys: list[Key], known: dict[Key, str], lengths: list[int]) -> tuple[int, bool]:
     """Draw base, list length and the toggle; return the list length and whether equal rows are shown."""
     a, b, c = st.columns([3, 2, 2], vertical_alignment="bottom")
     st.session_state["c_base"] = keys[0]
@@ -96,10 +96,11 @@ def _controls(keys: list[Key], known: dict[Key, str]) -> tuple[int, bool]:
         help="Differences, ratios and losses are against this point.",
     )  # fmt: skip
     k = b.segmented_control(
-        "List length k", KS, default=20, key="c_k", required=True, help="How many items are recommended.", **LINK
-    )
+        "List length k", lengths, default=20 if 20 in lengths else lengths[-1], key="c_k", required=True,
+        help="How many items are recommended.", **LINK,
+    )  # fmt: skip
     everything = c.toggle("Show what is equal too", key="c_all", **LINK)
-    return int(k or 20), bool(everything)
+    return int(k or lengths[-1]), bool(everything)
 
 
 def _cards(rows: list[dict[str, Any]], heads: list[str], k: int) -> None:

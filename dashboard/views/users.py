@@ -31,7 +31,7 @@ def render() -> None:
     if run_id is None:
         return
     row = data.run(run_id)
-    bits, k = _precision_and_length(data.spec_of(row).query_bits)
+    bits, k = _precision_and_length(data.spec_of(row).query_bits, people.measured(run_id, LENGTHS))
     user = user_picker.choose(row, bits, k)
     user_picker.worst(row, bits, k, expanded=user is None)
     if user is None:
@@ -40,7 +40,7 @@ def render() -> None:
     _show(row, user, bits, k)
 
 
-def _precision_and_length(query_bits: tuple[int, ...]) -> tuple[int, int]:
+def _precision_and_length(query_bits: tuple[int, ...], lengths: list[int]) -> tuple[int, int]:
     """Return how users are searched (``?bits=`` where the run has it, else the highest), and the list length."""
     asked = st.query_params.get("bits", "")
     if asked.isdecimal() and int(asked) in query_bits:
@@ -57,10 +57,10 @@ def _precision_and_length(query_bits: tuple[int, ...]) -> tuple[int, int]:
         help="The precision of the user's vector in the quantized search.",
     )  # fmt: skip
     k = right.segmented_control(
-        "List length k", LENGTHS, default=20, key="u_k", required=True, bind="query-params",
-        help="How many places are compared.",
+        "List length k", lengths, default=20 if 20 in lengths else lengths[-1], key="u_k", required=True,
+        bind="query-params", help="How many places are compared, at most as many as there are items.",
     )  # fmt: skip
-    return int(bits or query_bits[0]), int(k or 20)
+    return int(bits or query_bits[0]), int(k or lengths[-1])
 
 
 def _show(row: dict[str, Any], user: int, bits: int, k: int) -> None:
@@ -94,7 +94,10 @@ def _show(row: dict[str, Any], user: int, bits: int, k: int) -> None:
 
 def _facts(row: dict[str, Any], user: int, bits: int, k: int) -> None:
     metrics, reference = people.against_float(row, bits, k)
-    mine = metrics[metrics["user"] == user] if len(metrics) else metrics
+    if metrics.empty:
+        st.caption(f"This run has no recall@{k} of single users: it was not kept, or there are fewer items.")
+        return
+    mine = metrics[metrics["user"] == user]
     if mine.empty:
         st.caption("This user has no held-out items: recall is not defined, and the user is left out of all means.")
         return
