@@ -32,6 +32,8 @@ def missing(run_ids: list[str], shown: int, items: int) -> None:
     """Say how many runs were not measured at a size, and offer to measure them."""
     if not run_ids:
         return
+    if sizes.lacking(pd.DataFrame({"run_id": run_ids}), data.scaled_points(), items) != run_ids:
+        st.rerun()  # it was measured meanwhile: the page shows it
     asked = {r.run_id: r for r in commands.scaling() if items in r.items}
     failed = [r for run_id in run_ids if (r := asked.get(run_id)) and r.error]
     waiting = [run_id for run_id in run_ids if run_id in asked and not asked[run_id].error]

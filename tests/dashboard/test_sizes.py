@@ -1,10 +1,11 @@
 """At my catalogue size: only what was measured there is shown, what lacks is counted and can be asked for."""
 
+import inspect
 import json
 
 import pytest
 
-from dashboard import data, sizes
+from dashboard import data, size_parts, sizes
 from engine.store import inbox, scaling
 from engine.store.files import write_json
 from tests.dashboard import make_runs
@@ -108,6 +109,17 @@ def test_what_failed_is_told_where_it_was_asked_for_and_can_be_asked_again(show,
     app = show("tradeoffs", {"t_items": MILLION})
     assert "1,000,000 items do not fit in memory." in texts(app)
     assert button(app, "Measure 8 runs with 1,000,000 items")
+
+
+def test_a_size_that_was_measured_meanwhile_is_not_asked_for_again(show, runs, root, monkeypatch):
+    """The notice is drawn anew every two seconds, the page around it is not."""
+    app = show("budget", b_items="1,000,000 items")
+    assert button(app, "Measure 8 runs with 1,000,000 items")
+    make_runs.scaled(root, runs)
+    again = []
+    monkeypatch.setattr(size_parts.st, "rerun", lambda: again.append(1))
+    inspect.unwrap(size_parts.missing)(runs, 0, MILLION)
+    assert again
 
 
 def test_times_in_doubt_are_told_in_words(show, runs, root):
