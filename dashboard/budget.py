@@ -6,7 +6,7 @@ repetitions of it: quality is their mean, costs are their median.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,8 @@ KEYS = ["dataset", "encoder", "dim", "layers", "loss", "settings", "quantizer", 
         "index"]  # fmt: skip
 """What the points of one configuration have in common: all but the seed of its model."""
 PREFERENCES = {"quality": "Best lists", "index_bytes": "Least memory", "latency": "Fastest search"}
+Users = Mapping[int, np.ndarray]
+"""Seed of the model → the quality of each user, float [users]."""
 SAME_COST = 0.02
 """Two costs that differ by less than this share count as equal: such differences do not decide what is shipped."""
 
@@ -38,12 +40,24 @@ class Budget:
         return {column: limit for column, limit in found.items() if limit is not None}
 
 
+class Difference(NamedTuple):
+    """Quality minus that of another configuration: the mean, its 95 % paired bootstrap interval over users, and of
+    how many seeds it is, those that both have.
+    """
+
+    mean: float
+    low: float
+    high: float
+    seeds: int
+
+
 def configurations(points: pd.DataFrame, budget: Budget) -> pd.DataFrame:
     """Return one row a configuration.
 
     Its points' naming columns (of the first seed), quality and kept (share of float32; means over seeds), kept_low and
-    kept_high (the lowest and highest seed), latency, index_bytes, bytes_per_item, seeds, run_ids, and ``over``: by
-    which share it misses the limit that it misses most, 0 where it meets all, NaN where one is not measured.
+    kept_high (the lowest and highest seed), latency, index_bytes, bytes_per_item, drift (of the seed on which the
+    machine lost most of its pace, per cent), run_ids, of_seeds (each run's), seeds (how many), and ``over``: by which
+    share it misses the limit that it misses most, 0 where it meets all, NaN where one is not measured.
 
     Parameters
     ----------
@@ -58,7 +72,8 @@ def configurations(points: pd.DataFrame, budget: Budget) -> pd.DataFrame:
         quality=groups[budget.quality].mean(), kept=kept.mean(), kept_low=kept.min(), kept_high=kept.max(),
         latency=groups[budget.latency].median(), index_bytes=groups["index_bytes"].median(),
         bytes_per_item=groups["bytes_per_item"].median(), seeds=groups["seed"].nunique(),
-        run_ids=groups["run_id"].agg(list),
+        drift=groups["calibration_drift"].max() if "calibration_drift" in points else np.nan,
+        run_ids=groups["run_id"].agg(list), of_seeds=groups["seed"].agg(list),
     ).reset_index()  # fmt: skip
     over = missed(found, budget)
     return found.assign(over=over.max(axis=1, skipna=False) if len(over.columns) else 0.0)
@@ -81,12 +96,24 @@ def ranked(table: pd.DataFrame, prefer: str) -> pd.DataFrame:
     return table.assign(_step=step).sort_values(["_step", "quality"], ascending=[True, False]).drop(columns="_step")
 
 
-def alike(values: np.ndarray, best: int, seed: int = 0) -> np.ndarray:
-    """Return which columns of ``values`` [users, m] cannot be told apart from column ``best``, bool [m]: the 95 %
-    paired bootstrap interval of the mean difference holds 0.
+def against(per_user: Mapping[Any, Users], base: Any, seed: int = 0) -> dict[Any, Difference]:
+    """Return label → its difference to ``base``, over the seeds that both have: another seed is another model, and its
+    luck would pass for a difference. Those that share no seed or are of other users are left out.
     """
-    low, high = np.percentile(bootstrap_means(values - values[:, [best]], seed), [2.5, 97.5], axis=0)
-    return (low <= 0) & (high >= 0)
+    own, pairs = per_user[base], {}
+    for label, users in per_user.items():
+        seeds = sorted(users.keys() & own.keys())
+        if label != base and seeds and all(len(users[s]) == len(own[s]) for s in seeds):
+            pairs[label] = np.mean([users[s].astype(float) - own[s] for s in seeds], axis=0), len(seeds)
+    if not pairs:
+        return {}
+    values = np.stack([difference for difference, _ in pairs.values()], axis=1)
+    low, high = np.percentile(bootstrap_means(values, seed), [2.5, 97.5], axis=0)
+    counts = [count for _, count in pairs.values()]
+    return {
+        label: Difference(*found)
+        for label, *found in zip(pairs, values.mean(0).tolist(), low.tolist(), high.tolist(), counts, strict=True)
+    }
 
 
 def chance(values: np.ndarray, reference: np.ndarray, keep: float, seed: int = 0) -> float:
@@ -102,24 +129,30 @@ def chance(values: np.ndarray, reference: np.ndarray, keep: float, seed: int = 0
     return float((means[:, 0] >= keep * means[:, 1]).mean())
 
 
-def chosen(meeting: pd.DataFrame, prefer: str, per_user: Mapping[Any, np.ndarray]) -> tuple[Any, list[Any]]:
+def chosen(meeting: pd.DataFrame, prefer: str, per_user: Mapping[Any, Users]) -> tuple[Any, list[Any]]:
     """Return the label of the recommended configuration, and those of all whose lists are as good, itself first.
 
-    By quality: of all that cannot be told apart from the best the smallest, of equally small ones the fastest. By a
-    cost: the one with the least of it.
+    By quality: of all that cannot be told apart from the best the smallest, of equally small ones the fastest. The
+    best is that with the highest mean, unless another is clearly better on the seeds that both have. By a cost: the
+    one with the least of it.
 
     Parameters
     ----------
     meeting : configurations that meet the budget, at least one
     per_user : label → the quality of each user, of those that may be compared (the same users)
     """
-    order = ranked(meeting, prefer)
-    first = order.index[0]
+    first = ranked(meeting, prefer).index[0]
     if first not in per_user:
         return first, [first]
-    labels = [label for label in order.index if len(per_user.get(label, ())) == len(per_user[first])]
-    same = alike(np.stack([per_user[label] for label in labels], 1).astype(float), labels.index(first))
-    ties = ranked(meeting.loc[[label for label, tied in zip(labels, same, strict=True) if tied]], "index_bytes")
+    found = against(per_user, first)
+    for _ in per_user if prefer == "quality" else ():
+        better = {label: difference for label, difference in found.items() if difference.low > 0}
+        if not better:
+            break
+        first = max(better, key=lambda label: better[label].mean)
+        found = against(per_user, first)
+    tied = [label for label, difference in found.items() if difference.low <= 0 <= difference.high]
+    ties = ranked(meeting.loc[[first, *tied]], "index_bytes")
     if prefer == "quality":
         smallest = ties[ties["index_bytes"] <= ties["index_bytes"].min() * (1 + SAME_COST)]
         first = smallest.sort_values("latency").index[0]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard import labels
+from dashboard import labels, point_words
 from dashboard.budget import Budget
 from dashboard.decision import COMPARED, Decision
 from dashboard.widgets import plain
@@ -50,6 +50,8 @@ def why(found: Decision, asked: Budget, prefer: str, row: pd.Series) -> list[str
             f"**How sure:** in {100 * found.sure:.0f} of 100 resamples of the users it keeps {percent(asked.keep)} or "
             f"more.{_seeds(row)}"
         )
+    if doubt := point_words.doubt(row["drift"]):
+        lines.append(f"**Its times are in doubt:** {doubt} while they were taken. Measure again when it is quiet.")
     if found.compared == COMPARED:
         lines.append(f":gray[Users were compared for the first {COMPARED} by this preference.]")
     return lines
@@ -64,10 +66,18 @@ def _seeds(row: pd.Series) -> str:
 def difference(found: Decision, label: Any, row: pd.Series, best: pd.Series) -> str:
     """Return how much better or worse a configuration's lists are than the best's, with the interval where known."""
     if label not in found.differences:
-        return f"{row['quality'] - best['quality']:+.4f}"
-    mean, low, high = found.differences[label]
+        same = set(row["of_seeds"]) == set(best["of_seeds"])
+        return f"{row['quality'] - best['quality']:+.4f}" + ("" if same else ", of other seeds")
+    mean, low, high, seeds = found.differences[label]
     apart = "" if low > 0 or high < 0 else ": can't be told apart"
-    return f"{mean:+.4f} ({low:+.4f} to {high:+.4f}){apart}"
+    fewer = f", {seeds} seed{'s' * (seeds > 1)} that both have" * (seeds < max(row["seeds"], best["seeds"]))
+    return f"{mean:+.4f} ({low:+.4f} to {high:+.4f}{fewer}){apart}"
+
+
+def misses(over: dict[str, float], named: dict[str, str]) -> str:
+    """Return which limits a configuration misses, and of which nothing is known (`budget.missed`)."""
+    found = (f"{named[c]} not measured" if pd.isna(by) else named[c] for c, by in over.items() if by != 0)
+    return ", ".join(found)
 
 
 def times(value: float, base: float) -> str:

@@ -5,13 +5,14 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard import frontiers, labels
+from dashboard import frontiers, labels, point_words
 from dashboard.labels import COSTS
-from dashboard.point_words import short_names as told_apart
 from engine.spec import RULED, RunSpec
 
 Key = tuple[str, int]
 """A point: its run and the bits at which users are searched."""
+DOUBT = "≈ "
+"""Before a time that was taken while the machine did not keep its pace."""
 LETTERS = "ABCDEF"
 """What the points are called in tables and charts; the first is the base."""
 MOST = len(LETTERS)
@@ -63,7 +64,7 @@ def suggested(points: pd.DataFrame, runs: pd.DataFrame) -> list[Key]:
 
 def short_names(rows: Sequence[Mapping[str, Any]], defaults: labels.Defaults | None = None) -> list[str]:
     """Return ``A float32``, ``B uniform 4 bit``: what heads a column; options are told where they tell two apart."""
-    methods = told_apart([labels.method(row, defaults) for row in rows])
+    methods = point_words.short_names([labels.method(row, defaults) for row in rows])
     return [f"{letter} {name}" for letter, name in zip(LETTERS, methods, strict=False)]
 
 
@@ -124,17 +125,21 @@ def quality(row: Mapping[str, Any], column: str) -> str:
 
 
 def costs(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
-    """Return cost → each point's value and how many times the base's it is; of other machines no ratio of times."""
+    """Return cost → each point's value and how many times the base's it is; of other machines no ratio of times. Times
+    in doubt begin with `DOUBT`.
+    """
     found = {}
     for axis in COSTS.values():
         values = [row.get(axis.column) for row in rows]
         if all(value is None or pd.isna(value) for value in values):
             continue
         machines = [row.get("hardware") if axis.timed else None for row in rows]
-        found[axis.title] = [
+        words = [
             _cost(value, values[0], axis, machine == machines[0], place == 0)
             for place, (value, machine) in enumerate(zip(values, machines, strict=True))
         ]
+        doubtful = [axis.timed and point_words.doubt(row.get("calibration_drift")) for row in rows]
+        found[axis.title] = [DOUBT * bool(doubt) + text for doubt, text in zip(doubtful, words, strict=True)]
     return found
 
 

@@ -8,9 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import budget, data, frontiers, naming, results, sizes
-from dashboard.budget import Budget
+from dashboard.budget import Budget, Difference, Users
 from engine.errors import FewbitsError
-from engine.frontier import paired_difference
 from engine.spec import FLOAT_BITS
 
 COMPARED = 12
@@ -31,8 +30,8 @@ class Decision:
     """Of how many the users were compared."""
     sure: float | None = None
     """The share of resamples in which it keeps what was asked for; None where that can't be said."""
-    differences: dict[Any, tuple[float, float, float]] = field(default_factory=dict)
-    """Label → quality minus the best's, with its 95 % interval."""
+    differences: dict[Any, Difference] = field(default_factory=dict)
+    """Label → quality minus the best's."""
 
     @property
     def meeting(self) -> pd.DataFrame:
@@ -47,6 +46,8 @@ def decide(
     """Return the decision; the runs folder and the snapshot name the state of the results."""
     table = results.described()
     table = table[(table["dataset"] == dataset) & (table["tested"] == tested)]
+    if asked.quality not in table:  # there are fewer items than that
+        return Decision(budget.configurations(table.iloc[:0], asked))
     table = frontiers.share_of_float(table, asked.quality)
     table = table if items is None else sizes.at(table, data.scaled_points(), items)
     found = budget.configurations(frontiers.filtered(table, [dataset], hardware, {}), asked)
@@ -57,29 +58,25 @@ def decide(
     candidates = budget.ranked(meeting, prefer).head(COMPARED)
     per_user = {label: v for label in candidates.index if (v := _users(found.loc[label], asked.quality)) is not None}
     best, ties = budget.chosen(meeting, prefer, per_user)
-    own = per_user.get(best)
-    if own is None:
+    if best not in per_user:
         return Decision(found, best, ties)
-    differences = {
-        label: paired_difference(values, own)
-        for label, values in per_user.items() if label != best and len(values) == len(own)
-    }  # fmt: skip
-    return Decision(found, best, ties, len(per_user), _sure(found.loc[best], own, asked), differences)
+    sure = _sure(found.loc[best], per_user[best], asked)
+    return Decision(found, best, ties, len(per_user), sure, budget.against(per_user, best))
 
 
-def _users(row: pd.Series, quality: str) -> np.ndarray | None:
-    """Return the quality of each user, mean over a configuration's seeds; None where it was not kept."""
-    columns = []
-    for run_id in row["run_ids"]:
+def _users(row: pd.Series, quality: str) -> Users | None:
+    """Return the quality of each user in each of a configuration's seeds; None where it was not kept."""
+    found = {}
+    for run_id, seed in zip(row["run_ids"], row["of_seeds"], strict=True):
         users = data.user_metrics(run_id)
         own = users[users["query_bits"] == row["query_bits"]] if len(users) else users
         if quality not in own or not len(own):
             return None
-        columns.append(own[quality].to_numpy(float))
-    return np.mean(columns, 0) if len({len(c) for c in columns}) == 1 else None
+        found[int(seed)] = own[quality].to_numpy(float)
+    return found if len({len(values) for values in found.values()}) == 1 else None
 
 
-def _sure(row: pd.Series, own: np.ndarray, asked: Budget) -> float | None:
+def _sure(row: pd.Series, own: Users, asked: Budget) -> float | None:
     """Return in which share of resamples the configuration keeps what was asked for."""
     if asked.keep is None:
         return None
@@ -87,8 +84,12 @@ def _sure(row: pd.Series, own: np.ndarray, asked: Budget) -> float | None:
     floats = [data.float_run(runs.loc[run_id, "checkpoint"]) for run_id in row["run_ids"]]
     if None in floats:
         return None
-    reference = _users(pd.Series({"run_ids": floats, "query_bits": FLOAT_BITS}), asked.quality)
+    about = {"run_ids": floats, "of_seeds": row["of_seeds"], "query_bits": FLOAT_BITS}
+    reference = _users(pd.Series(about), asked.quality)
+    if reference is None:
+        return None
+    mine, exact = (np.mean(list(users.values()), axis=0) for users in (own, reference))
     try:
-        return None if reference is None else budget.chance(own, reference, asked.keep)
+        return budget.chance(mine, exact, asked.keep)
     except FewbitsError:
         return None

@@ -3,19 +3,26 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import commands, data, demo, shipped
-from dashboard.widgets import NEW_RUN_PAGE, QUEUE_PAGE, guarded, progress_card, run_name, sentence, state_badge, why
+from dashboard import commands, data, demo, shipped, widgets
+from dashboard.widgets import NEW_RUN_PAGE, QUEUE_PAGE, TRADEOFFS_PAGE, guarded, progress_card, run_name, sentence
 from engine.errors import FewbitsError
 
+TRADEOFFS = (
+    "how much recommendation quality is left when item vectors are stored in fewer bits, and what that saves in memory "
+    "and search time"
+)
 
-def show() -> None:
-    """Explain the page while no run is finished, and offer the demo sweep."""
+
+def show(what: str = TRADEOFFS) -> None:
+    """Say what a page shows once a run is finished, and offer the demo sweep."""
     where = "**Nothing is measured on this machine yet:** " if shipped.version() else "**Nothing is measured yet:** "
     st.markdown(
-        "Here you will see how much recommendation quality is left when item vectors are stored in fewer bits, and "
-        f"what that saves in memory and search time. {where}the demo trains one small model on "
+        f"Here you will see {what}. {where}the demo trains one small model on "
         "built-in synthetic data and measures it in eight formats, from 32 bits down to 1."
     )
+    if what != TRADEOFFS and shipped.version():
+        st.markdown("What was measured elsewhere, the reference study, is on the Trade-offs page.")
+        st.page_link(TRADEOFFS_PAGE, label="Go to Trade-offs", icon=":material/show_chart:")
     progress()
 
 
@@ -33,7 +40,7 @@ def progress() -> None:
         return
     running = active[active["state"] == "running"]
     waiting = len(active) - len(running) + sum(command == "submit" for command in asked.values())
-    st.markdown(f"**{len(running)} running, {waiting} waiting.** The chart appears here by itself after the first run.")
+    st.markdown(f"**{len(running)} running, {waiting} waiting.** This page is filled by itself after the first run.")
     if commands.engine_state()[0] in ("failed", "stopped"):
         st.warning("The engine is not running: start it at the foot of the side bar.", icon=":material/warning:")
     for row in running.to_dict("records"):
@@ -48,9 +55,9 @@ def _offer(runs: pd.DataFrame) -> None:
     broken = runs[runs["state"].isin(["failed", "orphaned"])]
     for row in broken.head(3).to_dict("records"):
         with st.container(border=True):
-            state_badge(row["state"])
+            widgets.state_badge(row["state"])
             st.markdown(run_name(row))
-            st.caption(why(row))
+            st.caption(widgets.why(row))
     if error := st.session_state.pop("demo_error", None):
         st.error(error, icon=":material/error:")
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -34,11 +34,21 @@ def hover(row: dict[str, Any]) -> str:
     for axis in labels.COSTS.values():
         if not pd.isna(row.get(axis.column)):
             lines.append(f"{axis.title}: {labels.number(row[axis.column] * axis.scale)}")
-    if (drift := row.get("calibration_drift")) is not None and drift > DRIFT_LIMIT:
-        lines.append(f"times in doubt: the machine lost {drift:.0f} % of its pace meanwhile")
+    if doubtful := doubt(row.get("calibration_drift")):
+        lines.append(f"times in doubt: {doubtful} meanwhile")
     if row.get("hardware"):
         lines.append(str(row["hardware"]) + (f", {row['items']:,} items" if row.get("items") else ""))
     return "<br>".join([*lines, "<i>click to select</i>"])
+
+
+def doubt(drift: Any) -> str:
+    """Return why the times of a point are in doubt; "" where they are not, or nothing is known of it.
+
+    Parameters
+    ----------
+    drift : "calibration_drift", by how many per cent the machine was slower than at its best
+    """
+    return "" if pd.isna(drift) or drift <= DRIFT_LIMIT else f"the machine lost {drift:.0f} % of its pace"
 
 
 def _interval(row: dict[str, Any], column: str) -> str:

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import budget, commands, data, first_steps, labels, plan, results, size_parts, sizes
+from dashboard import budget, commands, data, first_steps, labels, plan, point_words, results, size_parts, sizes
 from dashboard import budget_words as words
 from dashboard.budget import PREFERENCES, Budget
 from dashboard.decision import Decision, decide
@@ -11,7 +11,6 @@ from dashboard.labels import COSTS, QUALITY
 from dashboard.widgets import LINK, NEW_RUN_PAGE, open_queue, open_run, plain, sentence
 from engine.data import registry
 from engine.errors import FewbitsError
-from engine.spec import KS
 
 TIMES = ("latency_p50_us", "latency_p95_us", "latency_p99_us")
 MB = 1e6
@@ -21,7 +20,7 @@ def render() -> None:
     """Draw the page."""
     st.title("Budget", anchor=False)
     if data.points().empty:
-        first_steps.show()
+        first_steps.show("which one configuration to ship under your limits of quality, memory and search time")
         return
     st.markdown("What must your service reach? Leave empty what does not matter.")
     dataset, tested, hardware, items, asked, prefer = _controls(results.described())
@@ -48,20 +47,23 @@ def render() -> None:
 def _controls(points: pd.DataFrame) -> tuple[str, str, str | None, int | None, Budget, str]:
     """Draw the controls; return data set, split, machine, catalogue size, budget and preference."""
     known = list(points.sort_values("finished", ascending=False)["dataset"].unique())
+    scaled = data.scaled_points()
     a, b, c, d = st.columns([3, 2, 2, 3], vertical_alignment="bottom")
     dataset = a.selectbox("Data set", known, key="b_data", **LINK)
     kind = b.selectbox("Quality", list(QUALITY)[:2], format_func=lambda q: QUALITY[q].title, key="b_quality", **LINK)
-    k = c.selectbox("List length k", KS, index=KS.index(20), key="b_k", help="How many items are recommended.", **LINK)
-    with d:
-        items = size_parts.choose(data.scaled_points(), key="b_items")
     own = points[points["dataset"] == dataset]
+    lengths = results.lengths(own)
+    usual = lengths.index(20) if 20 in lengths else len(lengths) - 1
+    k = c.selectbox("List length k", lengths, index=usual, key="b_k", help="How many items are recommended.", **LINK)
+    with d:
+        items = size_parts.choose(scaled, key="b_items", **LINK)
     splits = sorted(own["tested"].unique())
     tested = splits[0]
     if len(splits) > 1:
         told = "Runs of different splits have different test items, so one counts at a time."
         tested = st.selectbox("Tested on", splits, key="b_split", help=told, **LINK)
     own = own[own["tested"] == tested]
-    own = own if items is None else sizes.at(own, data.scaled_points(), items)
+    own = own if items is None else sizes.at(own, scaled, items)
     machines = sorted(own["hardware"].dropna().unique())
     hardware = machines[0] if machines else None
     if len(machines) > 1:
@@ -129,7 +131,10 @@ def _others(found: Decision, asked: Budget) -> None:
         for label, row in rest.head(8).iterrows()
     ]  # fmt: skip
     st.dataframe(pd.DataFrame(rows), hide_index=True, key="b_others")
-    st.caption("Differences are of means over the same users, with the 95 % paired bootstrap interval where compared.")
+    st.caption(
+        "Differences are of means over the same users. Where there is an interval, the 95 % paired bootstrap interval, "
+        "they are of the seeds that both have."
+    )
 
 
 def _nothing(found: Decision, asked: Budget, dataset: str) -> None:
@@ -190,7 +195,8 @@ def _all(found: Decision, asked: Budget) -> None:
         table = found.table.sort_values(["over", "quality"], ascending=[True, False])
         over = budget.missed(table, asked)
         named = {"kept": "quality", "latency": "time", "index_bytes": "memory"}
-        misses = [", ".join(named[c] for c in over if r[c] > 0) for r in over.to_dict("records")]
+        misses = [words.misses(row, named) for row in over.to_dict("records")]
+        doubts = [point_words.doubt(drift) for drift in table["drift"]]
         number = st.column_config.NumberColumn
         st.dataframe(
             pd.DataFrame({
@@ -198,6 +204,7 @@ def _all(found: Decision, asked: Budget) -> None:
                 "Misses": misses, "Kept (%)": 100 * table["kept"].to_numpy(float),
                 asked.quality: table["quality"].to_numpy(float), "µs": table["latency"].to_numpy(float),
                 "MB": table["index_bytes"].to_numpy(float) / MB, "Seeds": table["seeds"].to_numpy(),
+                **({"Times in doubt": doubts} if any(doubts) else {}),
             }),
             hide_index=True, key="b_all",
             column_config={"Kept (%)": number(format="%.1f"), asked.quality: number(format="%.4f"),

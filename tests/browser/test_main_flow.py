@@ -25,7 +25,7 @@ def test_from_first_start_to_files_to_take_home(server: Any, page: Any, picture:
     page.get_by_role("button", name="Run the demo sweep").wait_for()
     picture("first-start")
     page.get_by_role("button", name="Run the demo sweep").click()
-    page.get_by_text("The chart appears here by itself").wait_for()
+    page.get_by_text("This page is filled by itself").wait_for()
     picture("watching")
     page.locator(CURVE).wait_for(timeout=SWEEP_MS)  # it appears by itself, without a click or a reload
     page.get_by_text("0 running").wait_for(state="detached", timeout=SWEEP_MS)

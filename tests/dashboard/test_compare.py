@@ -50,6 +50,11 @@ def test_costs_are_ratios_but_times_of_another_machine_are_not():
     assert "Throughput (queries a second)" not in costs, "measured for none"
 
 
+def test_times_that_were_taken_while_the_machine_was_slow_are_marked():
+    costs = compare.costs([row(), row(latency_p50_us=5.0, calibration_drift=34.2)])
+    assert costs["Latency, median (µs)"] == ["10", "≈ 5 (0.5 ×)"] and costs["Bytes per item"][1] == "32 (1 ×)"
+
+
 def test_a_difference_whose_interval_holds_zero_cannot_be_told_apart():
     assert compare.change(-0.001, -0.003, 0.001) == "-0.0010 (-0.0030 to +0.0010), can't be told apart"
     assert compare.change(-0.002, -0.003, -0.001) == "-0.0020 (-0.0030 to -0.0010)"
