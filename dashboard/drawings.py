@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard import charts, frontiers, point_table, ruler
+from dashboard import charts, frontiers, labels, point_table, ruler
 from dashboard.chart_names import Reference
 from dashboard.labels import QUALITY, Axis
 from dashboard.point_table import Listing
@@ -87,12 +87,25 @@ def _drawn(
 
 
 def _references(points: pd.DataFrame, floats: pd.DataFrame, axis: Axis, name: str) -> list[Reference]:
-    """Return the line of float32 on an axis: 1 for shares and overlap, else the best of the same models; none for
-    costs."""
+    """Return the line of float32 on an axis: 1 for shares and overlap, else the best of the same models, which is named
+    where there are several; none for costs.
+    """
     if axis.column.partition("@")[0] not in QUALITY:
         return []
     if axis.column.endswith("_share") or axis.column.startswith("overlap"):
         return [Reference(name, "float32", 1.0)]
     same = floats.merge(points[frontiers.SAME].dropna().drop_duplicates(), on=frontiers.SAME)
-    best = same[axis.column].max() if len(same) else float("nan")
-    return [] if pd.isna(best) else [Reference(name, f"float32: {best:.4f}", float(best))]
+    same = same[same[axis.column].notna()]
+    if same.empty:
+        return []
+    best = same.loc[same[axis.column].idxmax()]
+    return [Reference(name, f"{_whose(same, best)}: {best[axis.column]:.4f}", float(best[axis.column]))]
+
+
+def _whose(models: pd.DataFrame, best: pd.Series) -> str:
+    """Return what the line of the best of several float32 models is called: what tells it from the others."""
+    if models["checkpoint"].nunique() < 2:
+        return "float32"
+    telling = {"encoder": labels.name(best["encoder"]), "dim": f"{best['dim']} d", "seed": f"seed {best['seed']}"}
+    words = [text for column, text in telling.items() if models[column].nunique() > 1]
+    return f"best float32 ({', '.join(words)})" if words else "best float32"

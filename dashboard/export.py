@@ -35,7 +35,7 @@ def to_json(points: pd.DataFrame, defaults: labels.Defaults | None = None) -> st
 
 def labelled(points: pd.DataFrame, defaults: labels.Defaults | None = None) -> pd.DataFrame:
     """Return the points with their labels as the first column."""
-    table = points.copy()
+    table = points.drop(columns="method", errors="ignore")
     table.insert(0, LABEL, [labels.point(row, defaults) for row in points.to_dict("records")])
     return table
 

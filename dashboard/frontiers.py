@@ -134,6 +134,13 @@ def originals(points: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
     return points[points.set_index(keys).index.isin(shown.set_index(keys).index)]
 
 
+def with_shares(points: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
+    """Return the catalog's own rows with the shares of float32 (`share_of_float`) of the shown ones beside them."""
+    keys = ["run_id", "index", "query_bits"]
+    shares = [column for column in shown if column.endswith("_share") and column not in points]
+    return points.merge(shown[[*keys, *shares]], on=keys, how="left", validate="1:1") if shares else points
+
+
 def best_first(points: pd.DataFrame, y: str, most: int) -> pd.DataFrame:
     """Return judged points, the best by ``y`` first; of more than ``most``, the frontier's and the best others."""
     ordered = points.sort_values(y, ascending=not higher_is_better(y))

@@ -188,8 +188,9 @@ def model(row: Mapping[str, Any]) -> str:
 
 
 def run(row: Mapping[str, Any], defaults: Defaults | None = None) -> str:
-    """Return a run in one line: data set, method, model."""
-    return f"{row['dataset']} · {method(row, defaults)} · {model(row)}"
+    """Return a run in one line: data set, method (its "method" where it has one), model."""
+    known = row.get("method")
+    return f"{row['dataset']} · {known if isinstance(known, str) else method(row, defaults)} · {model(row)}"
 
 
 def point(row: Mapping[str, Any], defaults: Defaults | None = None) -> str:

@@ -51,9 +51,11 @@ def _all(root: str, snapshot: str | None, version: str) -> Known:
 
 
 def rows(own: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows to export: one's own as the catalog has them, and those of the reference that are shown."""
+    """Return the rows to export: one's own as the catalog has them, and those of the reference that are shown, with
+    "method": what was not at its default when they were measured.
+    """
     of = table[table["source"] == "reference"]
-    return pd.concat([own, of.drop(columns=["method", "queries", "tested"])], ignore_index=True) if len(of) else own
+    return pd.concat([own, of.drop(columns=["queries", "tested"])], ignore_index=True) if len(of) else own
 
 
 def openable(selected: Chosen, own: pd.DataFrame) -> Chosen:

@@ -27,9 +27,14 @@ Rows = Callable[[], pd.DataFrame]
 """Gives the catalog's own rows, for an export."""
 
 
-def actions(chosen: Chosen, rows: Rows) -> None:
-    """Say how many points are selected and what can be done with them."""
-    n, runs = len(chosen), list(dict.fromkeys(run_id for run_id, _ in chosen))
+def actions(chosen: Chosen, here: Chosen, rows: Rows) -> None:
+    """Say how many points are selected and what can be done with them.
+
+    Parameters
+    ----------
+    here : those of the chosen whose runs are here: only they can be opened and compared
+    """
+    n, runs = len(here), list(dict.fromkeys(run_id for run_id, _ in here))
     with st.container(horizontal=True, vertical_alignment="center", key="t_actions"):
         if not chosen:
             st.caption(
@@ -37,18 +42,18 @@ def actions(chosen: Chosen, rows: Rows) -> None:
                 "box or a lasso with the tools above the chart. Rows of the table beneath can be selected alike."
             )
             return
-        st.markdown(f"**{n} point{'s' * (n > 1)} selected**", width="content")
-        if st.button(
+        st.markdown(f"**{len(chosen)} point{'s' * (len(chosen) > 1)} selected**", width="content")
+        if here and st.button(
             "Open run", icon=":material/science:", key="t_open", disabled=len(runs) != 1,
             help="All about the run of this point." if len(runs) == 1 else f"Select one run: {len(runs)} are selected.",
         ):  # fmt: skip
             open_run(runs[0])
-        if st.button(
+        if here and st.button(
             f"Compare these {n}" if n > 1 else "Compare", icon=":material/compare_arrows:", key="t_compare",
             disabled=not COMPARED[0] <= n <= COMPARED[1], type="primary",
             help=f"Side by side, with what differs. {COMPARED[0]} to {COMPARED[1]} points can be compared.",
         ):  # fmt: skip
-            st.switch_page(COMPARE_PAGE, query_params={"points": compare.written(chosen)})
+            st.switch_page(COMPARE_PAGE, query_params={"points": compare.written(here)})
 
         def selected() -> pd.DataFrame:
             points = rows()

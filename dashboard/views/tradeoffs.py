@@ -55,11 +55,13 @@ def render() -> None:
 
     def originals() -> pd.DataFrame:  # for files: made when somebody wants one
         rows = shipped_parts.rows(points, table)
-        return rows if view.items is None else sizes.at(rows, scaled, view.items)
+        rows = rows if view.items is None else sizes.at(rows, scaled, view.items)
+        return frontiers.with_shares(rows, drawn.shown)
 
     selected += beneath(drawn.shown, drawn.listing, originals)
     with place:
-        actions(shipped_parts.openable(list(dict.fromkeys(selected)), points), originals)
+        chosen = list(dict.fromkeys(selected))
+        actions(chosen, shipped_parts.openable(chosen, points), originals)
 
 
 def _drawings(table: pd.DataFrame, scaled: pd.DataFrame, view: View, filters: Filters) -> Drawings:
@@ -129,7 +131,7 @@ def _chart(key: str, one: Drawing, view: View) -> Chosen:
     )  # fmt: skip
     fewer = f" Points of one method that cover each other are drawn once: {one.marks:,} marks."
     fewer *= one.marks < one.points
-    st.caption(f"{counts} (no other point is better in both); the others are faded.{fewer}")
+    st.caption(f"{counts} (no other point is as good in both and better in one); the others are faded.{fewer}")
     with st.popover("Save this chart", icon=":material/download:", key=f"{key}_save"):
         downloads.chart(one.figure, "-".join(filter(None, ["fewbits", one.title.replace(" · ", "-")])), key)
     return clicked(state)
@@ -143,6 +145,11 @@ def _words(judged: pd.DataFrame, view: View) -> list[str]:
     elif view.qualities:
         whose = ", shown for the frontier alone where points are many" if crowded(judged) else ""
         words.append(f"Bars are 95 % bootstrap intervals over users{whose}.")
+    if judged["seed"].nunique() > 1:
+        words.append(
+            "Each seed is a point of its own: the frontier takes a method's luckiest, and what was run with more seeds "
+            "has more chances; filter by Seed to see one."
+        )
     if view.timed:
         machines = frontiers.distinct(judged, "hardware")
         where = f"Measured on {plain(machines[0])}.".replace(f"Measured on {shipped.MARK}", "Reference, measured on ")

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard import frontiers
+from dashboard import columns, frontiers
 
 
 def table() -> pd.DataFrame:
@@ -50,6 +50,15 @@ def test_one_hardware_at_a_time():
 def test_originals_are_the_catalogs_own_rows():
     shown = frontiers.share_of_float(table(), "recall@20").iloc[[1]]
     pd.testing.assert_frame_equal(frontiers.originals(table(), shown), table().iloc[[1]])
+
+
+def test_the_shares_that_are_shown_are_exported_beside_the_catalogs_own_rows():
+    shown = frontiers.share_of_float(table(), "recall@20").iloc[[0, 1]]
+    found = frontiers.with_shares(table(), shown)
+    pd.testing.assert_frame_equal(found.drop(columns="recall@20_share"), table())
+    assert found["recall@20_share"].head(2).tolist() == shown["recall@20_share"].tolist()
+    assert found["recall@20_share"].iloc[2:].isna().all()
+    assert "share of what float32 reaches" in columns.meaning("recall@20_share")
 
 
 def test_times_of_another_machine_never_dominate():

@@ -3,7 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import frontiers, results, shipped
+from dashboard import data, export, frontiers, results, shipped, shipped_parts
 from dashboard.tradeoff_controls import EVERY
 from engine.measure.synthetic_runs import HARDWARE
 from engine.store import inbox
@@ -70,6 +70,13 @@ def test_points_are_named_by_the_options_that_were_chosen_for_them(reference):
     names = set(shipped.points()["method"])
     assert {"float32", "uniform 4 bit", "uniform 4 bit, scale table", "HQ-GNN 1 bit, users float32"} <= names
     assert "L²Q-GCN 1 bit, no alpha, no annealing" in names, "a flag that was taken away is named"
+
+
+def test_exported_points_have_the_same_names(runs, reference):
+    table = shipped.beside(results.described())
+    labels = export.labelled(shipped_parts.rows(data.points(), table), data.defaults())["label"].tolist()
+    assert any("· uniform 4 bit, scale table ·" in label for label in labels)
+    assert not any("index hnsw" in label or "at its default" in label for label in labels)
 
 
 def test_a_run_measured_here_takes_the_place_of_the_shipped_one(runs, reference):

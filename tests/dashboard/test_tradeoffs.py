@@ -5,13 +5,14 @@ import shutil
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import data, labels, point_table, results
+from dashboard import data, drawings, labels, point_table, results
 from dashboard.tradeoff_controls import EVERY
 from engine.store import inbox
 from engine.store.files import write_json
 from engine.store.folders import run_folders
 from tests.dashboard import make_runs
 from tests.dashboard.conftest import button, texts
+from tests.dashboard.fake_points import RECALL, points
 
 
 def test_several_data_sets_have_a_chart_and_a_frontier_each(show, runs, root):
@@ -96,8 +97,8 @@ def test_the_table_s_selection_goes_with_its_rows(runs):
     assert whole.name != point_table.listing(table.assign(**{"recall@20": -table["recall@20"]}), x, y, []).name
 
 
-def chosen(n: int) -> AppTest:
-    """The row of buttons with the first n points selected."""
+def chosen(n: int, here: int | None = None) -> AppTest:
+    """The row of buttons with the first n points selected, of which the first (None: all) have runs here."""
 
     def page() -> None:
         import streamlit as st
@@ -107,10 +108,11 @@ def chosen(n: int) -> AppTest:
 
         points = data.points()
         pairs = list(zip(points["run_id"], points["query_bits"].astype(int), strict=True))
-        actions(pairs[: st.session_state["n"]], points)
+        chosen = pairs[: st.session_state["n"]]
+        actions(chosen, chosen[: st.session_state["here"]], points)
 
     app = AppTest.from_function(page)
-    app.session_state["n"] = n
+    app.session_state["n"], app.session_state["here"] = n, here
     return app.run()
 
 
@@ -129,3 +131,28 @@ def test_selected_points_can_be_opened_compared_or_exported(runs, n, can_open, c
     assert button(app, "Open run").disabled != one_run
     assert button(app, f"Compare these {n}" if n > 1 else "Compare").disabled != can_compare
     assert app.get("download_button")
+
+
+def test_points_whose_runs_are_elsewhere_can_be_exported_alone(runs):
+    app = chosen(3, here=0)
+    assert "3 points selected" in texts(app) and not app.button and app.get("download_button")
+    app = chosen(3, here=2)
+    assert "3 points selected" in texts(app) and button(app, "Compare these 2")
+
+
+def test_the_line_of_float32_says_whose_it_is_where_there_are_several_models():
+    floats = points(quantizer="float32", source="own", checkpoint=["a", "b", "c"], dim=[64, 64, 256], seed=[0, 1, 1])
+    floats["recall@20"] = [0.19, 0.20, 0.21]
+    lines = drawings._references(floats, floats, RECALL, "y")
+    assert [line.text for line in lines] == ["best float32 (256 d, seed 1): 0.2100"]
+    one = floats.iloc[:1]
+    assert [line.text for line in drawings._references(one, floats, RECALL, "y")] == ["float32: 0.1900"]
+    seeds = floats.iloc[:2]
+    assert [line.text for line in drawings._references(seeds, floats, RECALL, "y")] == ["best float32 (seed 1): 0.2000"]
+
+
+def test_several_seeds_are_told_to_be_points_of_their_own(show, root):
+    make_runs.make_runs(root, 8)
+    assert "Each seed is a point of its own" not in texts(show("tradeoffs"))
+    make_runs.make_runs(root, 8, first=8)
+    assert "Each seed is a point of its own" in texts(show("tradeoffs"))
