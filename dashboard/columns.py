@@ -44,9 +44,8 @@ def meaning(column: str) -> str:
     """Return what a column says, in a sentence; its title where there is no more to say."""
     base = metric(column)
     if column.endswith(SHARE):
-        return (
-            f"{labels.axis_title(column.removesuffix(SHARE))}, as a share of what float32 reaches with the same model."
-        )
+        title = labels.axis_title(column.removesuffix(SHARE))
+        return f"{title}, as a share of what float32 reaches with the same model."
     for end, word in ENDS.items():
         if column.endswith(end):
             over = " over users (bootstrap)" if "@" in base else ""

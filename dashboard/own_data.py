@@ -86,9 +86,9 @@ def _upload() -> None:
         st.session_state.pop("o_upload", None)
         return
     upload: Upload | None = st.session_state.get("o_upload")
-    if upload is None or upload.file_id != file.file_id:
-        upload = st.session_state["o_upload"] = keep(file.file_id, file.name, file.getbuffer())
     try:
+        if upload is None or upload.file_id != file.file_id:
+            upload = st.session_state["o_upload"] = keep(file.file_id, file.name, file.getbuffer())
         _form(upload)
     except FewbitsError as error:
         st.error(sentence(error), icon=":material/error:")

@@ -11,6 +11,7 @@ from typing import Any
 from engine.data import own_child, own_import
 from engine.data.own_columns import Choice
 from engine.errors import FewbitsError
+from engine.store.files import DiskError, disk_errors
 
 
 @dataclass
@@ -53,10 +54,24 @@ class Upload:
 
 
 def keep(file_id: str, name: str, content: memoryview) -> Upload:
-    """Write an uploaded file's content to disk, where a child process can read it."""
-    upload = Upload(file_id, name, tempfile.TemporaryDirectory(prefix="fewbits-upload-"))
-    upload.path.write_bytes(content)
-    return upload
+    """Write an uploaded file's content to disk, where a child process can read it.
+
+    Raises
+    ------
+    FewbitsError
+        There is no room for a temporary file.
+    """
+    room = Path(tempfile.gettempdir())
+    try:
+        with disk_errors(room):
+            upload = Upload(file_id, name, tempfile.TemporaryDirectory(prefix="fewbits-upload-"))
+            upload.path.write_bytes(content)
+            return upload
+    except DiskError as error:
+        raise FewbitsError(
+            f"{name!r} could not be written to {room}, where it is read from: free some space there, or set TMPDIR to "
+            "another folder and start the dashboard again"
+        ) from error
 
 
 class Job:

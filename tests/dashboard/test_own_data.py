@@ -1,8 +1,10 @@
 """Your own data on the Data sets page: nothing chosen, a file that is read, and files that can't be."""
 
+import errno
+
 import pytest
 
-from dashboard import own_data
+from dashboard import own_data, own_job
 from engine.data import own
 from tests.dashboard import make_runs
 from tests.dashboard.conftest import button, texts
@@ -52,6 +54,16 @@ def test_a_file_that_is_no_table_is_a_sentence(show, root, quick, name, content,
         button(app, "Add data set").click().run()
     assert words in app.error[0].value.replace("\\", "") and not app.exception
     assert own.names(root) == []
+
+
+def test_a_full_disk_is_a_sentence_and_the_rest_of_the_page_is_there(show, root, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(own_job.Path, "write_bytes", full)
+    app = upload(show("data_sets"), "a.csv", b"user,item\na,b\n")
+    assert "set TMPDIR to another folder" in app.error[0].value and "mistake in the dashboard" not in texts(app)
+    assert "Prepared splits" in texts(app)
 
 
 def test_a_name_that_is_taken_is_said_before_the_file_is_read(show, root):
