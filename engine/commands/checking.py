@@ -1,5 +1,6 @@
 """The command that checks what is there: doctor."""
 
+import itertools
 import shutil
 import sys
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ from engine.training.memory import needed
 def doctor(verify: bool, root: Path | None) -> None:
     """Check Python, hardware, folders, data sets and runs; exit status 1 where something needs a hand."""
     folder, problems = runs_root(root), 0
-    for good, text in (*_machine(), *_folder(folder), *_data(folder), *_runs(folder, verify)):
+    for good, text in itertools.chain(_machine(), _folder(folder), _data(folder), _runs(folder, verify)):
         problems += not good
         click.echo(f"{'ok  ' if good else 'MEND'}  {text}")
     if problems:
@@ -83,6 +84,8 @@ def _data(root: Path) -> Iterator[tuple[bool, str]]:
 
 
 def _runs(root: Path, verify: bool) -> Iterator[tuple[bool, str]]:
+    if not root.is_dir():
+        return  # the folder's own line says why
     counted: dict[str, int] = {}
     for path in sorted(p for p in root.iterdir() if p.is_dir() and RUN_ID.match(p.name)):
         folder = RunFolder(path)

@@ -1,6 +1,7 @@
 """Submitting runs and seeing them through, with their progress on standard error."""
 
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ from engine.errors import FewbitsError
 from engine.service.supervisor import Supervisor, say
 from engine.spec import RunSpec
 from engine.store import inbox
-from engine.store.catalog import query
+from engine.store.catalog import query, snapshot_id
 from engine.store.files import read_json
 from engine.store.folders import RunFolder
 from engine.store.status import engine_alive
+
+POLL_S = 0.5
 
 
 def work_through(root: Path, specs: list[RunSpec]) -> None:
@@ -22,20 +25,14 @@ def work_through(root: Path, specs: list[RunSpec]) -> None:
     Raises
     ------
     FewbitsError
-        One that failed, with its message; several: how many of how many, and the first message.
+        One that failed, with its message; several: how many of how many, and the first message. Or see `see_through`.
     """
     ids = inbox.submit(root, specs)
     narrator = _Narrator([RunFolder(root / run_id) for run_id in ids])
-    if not engine_alive(root):
-        Supervisor(root, methods()).serve(until=ids, watch=narrator)
-    else:
+    if engine_alive(root):
         say("an engine is at work here: it takes these runs after those that wait")
-        while any(inbox.pending(root)) or not narrator.all_settled():
-            if not engine_alive(root):
-                return work_through(root, specs)
-            narrator()
-            time.sleep(0.5)
-        _await_catalog(root, ids)
+    see_through(root, ids, Supervisor(root, methods()), narrator)
+    _await_catalog(root, ids)
     failed = [(run_id, RunFolder(root / run_id)) for run_id in ids if RunFolder(root / run_id).state() != "done"]
     if failed:
         first, folder = failed[0]
@@ -43,16 +40,66 @@ def work_through(root: Path, specs: list[RunSpec]) -> None:
         raise FewbitsError(f"{len(failed)} of {len(ids)} runs did not finish; {first}: {message}")
 
 
-def _await_catalog(root: Path, ids: list[str], wait_s: float = 20.0) -> None:
-    """Wait until the engine has published what the folders say."""
-    deadline = time.monotonic() + wait_s
-    while time.monotonic() < deadline:
-        published = query(
-            root, "select count(*) as n from runs where state = 'done' and list_contains(?, run_id)", [ids]
+def see_through(
+    root: Path, ids: Sequence[str], supervisor: Supervisor, watch: Callable[[], None] = lambda: None
+) -> None:
+    """Work until submitted runs have ended: as the engine, or beside the one that serves the folder. Where that one
+    ends before, its place is taken: what it had not done waits on disk.
+
+    Raises
+    ------
+    FewbitsError
+        The engine that serves refused a run, as one of another version may.
+    """
+    left = [RunFolder(root / run_id) for run_id in ids]
+    while not supervisor.stopping:
+        if not engine_alive(root):
+            try:
+                return supervisor.serve(until=ids, watch=watch)
+            except FewbitsError:
+                if not engine_alive(root):  # else another engine was quicker: it takes the runs
+                    raise
+        while engine_alive(root):
+            if not any(inbox.pending(root)):
+                left = [folder for folder in left if not folder.settled()]
+                if not left:
+                    return
+                _refuse_to_wait(root, left)
+            watch()
+            time.sleep(POLL_S)
+
+
+def _refuse_to_wait(root: Path, left: Sequence[RunFolder]) -> None:
+    """Raise a FewbitsError where the engine took the command for a run and made no folder: it never will."""
+    refused = [folder for folder in left if not folder.file("spec.json").exists()]
+    if refused:
+        raise FewbitsError(
+            f"the engine that serves {root} refused {refused[0].run_id} ({root / 'engine.log'} has its reason): it may "
+            "be of another version; stop it (`kill`, and the number that `python -m engine doctor` tells) and try again"
         )
-        if int(published["n"][0]) == sum(RunFolder(root / run_id).state() == "done" for run_id in ids):
+
+
+def _await_catalog(root: Path, ids: list[str], wait_s: float = 20.0) -> None:
+    """Wait until the engine has published what the folders say; FewbitsError where it does not."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        done = [run_id for run_id in ids if RunFolder(root / run_id).state() == "done"]
+        if len(done) == _published(root, ids):
             return
+        if time.monotonic() > deadline:
+            raise FewbitsError(
+                f"{len(done)} of {len(ids)} runs are done, but the engine did not publish them in {wait_s:.0f} s: "
+                f"{root / 'engine.log'} may say why; `python -m engine runs --rebuild` publishes them"
+            )
         time.sleep(0.2)
+
+
+def _published(root: Path, ids: list[str]) -> int:
+    """Return how many of the runs are done in the catalog; 0 where there is none yet."""
+    if snapshot_id(root) is None:
+        return 0
+    counted = query(root, "select count(*) as n from runs where state = 'done' and list_contains(?, run_id)", [ids])
+    return int(counted["n"][0])
 
 
 class _Narrator:
@@ -60,7 +107,6 @@ class _Narrator:
 
     def __init__(self, folders: list[RunFolder]) -> None:
         self.folders, self.said = folders, {f.run_id: "" for f in folders}
-        self.settled: set[str] = set()
 
     def __call__(self) -> None:
         for number, folder in enumerate(self.folders, 1):
@@ -68,11 +114,6 @@ class _Narrator:
             if text and text != self.said[folder.run_id]:
                 say(f"[{number}/{len(self.folders)}] {folder.run_id}: {text}")
                 self.said[folder.run_id] = text
-
-    def all_settled(self) -> bool:
-        """Return whether every run has ended for good; one that has is not looked at again."""
-        self.settled |= {f.run_id for f in self.folders if f.run_id not in self.settled and f.settled()}
-        return len(self.settled) == len(self.said)
 
     @staticmethod
     def _ending(folder: RunFolder) -> str:

@@ -206,6 +206,7 @@ def _command(
             raise FewbitsError(f"no run {run_id!r} in {root}; `python -m engine runs` lists them")
         if (state := folder.state()) not in states:
             raise FewbitsError(f"{run_id} is {state}: expected one that is {' or '.join(states)}")
+    for run_id in run_ids:
         post(root, run_id)
     if not engine_alive(root):  # nobody to do it: do it here, as the engine would
         Supervisor(root, methods()).serve(until=())

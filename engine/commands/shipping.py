@@ -46,7 +46,8 @@ def collect(to: Path, datasets: str, keep: bool, root: Path | None) -> None:
     planned = {key(r.spec, r.form) for r in plan(names(datasets), sorted({f.spec().model.seed for f in chosen}))}
     said = write(chosen, to, defaults, planned, say, keep)
     left_out = f"; {said['others']:,} that are not of the study are left out" * bool(said["others"])
-    before = f" ({said['kept']:,} from before, {said['replaced']:,} replaced)" * bool(said["kept"] or keep)
+    told = keep or said["kept"] > 0 or said["replaced"] > 0
+    before = f" ({said['kept']:,} from before, {said['replaced']:,} replaced)" * told
     runs = f"{said['done']:,} run{'s' * (said['done'] != 1)}"
     click.echo(f"{runs}{before}, {said['failed']} failed ones, {said['bytes'] / 1e6:.2f} MB in {to}{left_out}")
 

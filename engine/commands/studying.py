@@ -10,10 +10,10 @@ import click
 
 from engine.commands import shipping
 from engine.commands.describing import methods
+from engine.commands.following import see_through
 from engine.commands.parsing import checked, integers, names
 from engine.commands.running import DEVICE, ROOT
 from engine.data import registry
-from engine.errors import FewbitsError
 from engine.measure import samples
 from engine.measure.machine import machine
 from engine.quantizers import describe
@@ -21,12 +21,9 @@ from engine.service.supervisor import Supervisor, say
 from engine.spec import RunSpec
 from engine.store import catalog, inbox, reference
 from engine.store.folders import RunFolder, runs_root
-from engine.store.status import engine_alive
 from engine.study import coverage
 from engine.study.plan import DATASETS, STAGES, Planned, outline, plan, possible
 from engine.study.remaining import Remaining, duration
-
-POLL_S = 0.5
 
 
 @click.group(epilog="Example:  python -m engine study reference --dataset my-shop --seeds 0 --dry-run")
@@ -133,7 +130,7 @@ def _work(
         if spec.run_id in again:
             RunFolder(root / spec.run_id).queue()
         inbox.submit(root, [spec])
-        _see_through(root, spec, supervisor)
+        see_through(root, [spec.run_id], supervisor)
         if supervisor.stopping:
             return failed, True
         folder = RunFolder(root / spec.run_id)
@@ -149,22 +146,6 @@ def _work(
         say(f"[{number}/{len(left)}] {spec.dataset}, seed {spec.model.seed}, {run.name}: {words}")
         say(f"{len(left) - number:,} left, about {duration(rest)}")
     return failed, False
-
-
-def _see_through(root: Path, spec: RunSpec, supervisor: Supervisor) -> None:
-    """Work until a submitted run has ended: as the engine, or beside the one that serves the folder."""
-    folder = RunFolder(root / spec.run_id)
-    while not supervisor.stopping:
-        if not engine_alive(root):
-            try:
-                return supervisor.serve(until=[spec.run_id])
-            except FewbitsError:
-                if not engine_alive(root):  # else another engine was quicker: it takes the run
-                    raise
-        while engine_alive(root):
-            if not any(inbox.pending(root)) and folder.settled():
-                return
-            time.sleep(POLL_S)
 
 
 def _report(

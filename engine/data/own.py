@@ -109,7 +109,9 @@ def dim(content: dict[str, Any]) -> int:
 def runs_on(name: str, root: Path) -> list[str]:
     """Return the runs on a data set that are done, wait or run."""
     found = (folder for folder in run_folders(root) if folder.run_id.startswith(f"{name}-"))
-    return [f.run_id for f in found if f.state() in ("done", "queued", "running") and f.spec().dataset == name]
+    there = [folder for folder in found if folder.state() in ("done", "queued", "running")]
+    # read as it stands: a specification that is refused today is still one of the set
+    return [f.run_id for f in there if (read_json(f.file("spec.json")) or {}).get("dataset") == name]
 
 
 def check_unused(name: str, root: Path) -> None:

@@ -39,11 +39,11 @@ def main(root: str, run_id: str) -> int:
 
 
 def _attempt(folder: RunFolder) -> int:
-    folder.begin()
-    if folder.state() == "cancelled":  # before its engine could know which process to end
-        return 0
-    progress = Progress(folder)
     try:
+        folder.begin()
+        if folder.state() == "cancelled":  # before its engine could know which process to end
+            return 0
+        progress = Progress(folder)
         with exclusive(folder.path.parent, lambda text: progress("waiting", text)):
             from engine import pipeline  # late: the lock and the attempt should be seen at once, imports take a second
 

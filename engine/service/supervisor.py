@@ -5,7 +5,6 @@ inbox until they took effect, a queued run is a folder, and a dead attempt is on
 """
 
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Collection
@@ -17,6 +16,7 @@ from filelock import Timeout
 import engine
 from engine.errors import DiskError, FewbitsError
 from engine.service import requests
+from engine.service.ending import Signals, end
 from engine.service.local import LocalExecutor
 from engine.spec import parse_spec
 from engine.store import inbox, scaling
@@ -31,8 +31,6 @@ SCAN_S = 5.0
 COMMANDS = ("submit", "cancel", "retry", "scale")
 PROBE_S = 2.0
 """Seconds to wait for the engine's lock: whoever asks whether an engine lives holds it for a moment."""
-KILL_S = 10.0
-"""Seconds that an attempt has between being asked to end and being killed."""
 
 
 class Supervisor:
@@ -46,6 +44,8 @@ class Supervisor:
         self.stopping = False
         self.busy = self.begun = False
         """Whether an attempt of this engine works, and whether the catalog says so already."""
+        self.started: RunFolder | None = None
+        """The run whose attempt was started last; None where that was something else."""
         self.scanned = -SCAN_S
 
     def serve(self, until: Collection[str] | None = None, watch: Callable[[], None] | None = None) -> None:
@@ -72,7 +72,7 @@ class Supervisor:
                 "it takes whatever is submitted; stop it first if you want to serve from here"
             ) from None
         try:
-            with _Signals(self):
+            with Signals(self._stop):
                 now = {"pid": os.getpid(), "started_ns": time.time_ns(), "fewbits": engine.__version__}
                 write_json(self.root / "engine.json", now)
                 self._loop(until, watch)
@@ -105,12 +105,23 @@ class Supervisor:
         changed = self.drain()
         working = bool(self.executor.running())
         ended, self.busy = self.busy and not working, working
+        if ended:
+            self._count(self.started)
         if working and not self.begun and self._begun():  # publish "running" now, and keep quiet while it measures
             self.begun = changed = True
         if changed or ended or (not working and time.monotonic() - self.scanned > SCAN_S):
             self.states, self.scanned = self.catalog.refresh(), time.monotonic()
             if not self._over(until) and self.schedule():
                 self.busy, self.begun = True, False
+
+    def _count(self, folder: RunFolder | None) -> None:
+        """Count an attempt that ended before it could say that it began: it would be started for ever."""
+        if folder is None or folder.state() != "queued":
+            return
+        number = folder.attempts() + 1
+        folder.queue(number)
+        if number >= ATTEMPTS:
+            folder.fail(f"its process ended {number} times before it began; the log may say why", "crash")
 
     def _begun(self) -> bool:
         return all(RunFolder(self.root / run_id).file("attempt.json").exists() for run_id in self.executor.running())
@@ -153,9 +164,9 @@ class Supervisor:
             requests.ask(folder, command["items"])
         elif command["command"] == "cancel" and state in ("queued", "running"):
             write_json(folder.file("cancelled.json"), {"at_ns": time.time_ns()})
-            self._end(folder)
+            end(self.executor, folder)
         elif command["command"] == "cancel":
-            self._end(folder)
+            end(self.executor, folder)
             scaling.drop(self.root, folder.run_id)
         elif command["command"] == "retry" and state in ("failed", "cancelled", "orphaned", "done"):
             folder.queue()
@@ -181,32 +192,15 @@ class Supervisor:
             say(f"{asked.run_id}: started at {', '.join(f'{n:,}' for n in asked.items)} items")
             requests.begin(self.root, asked)
             self.executor.start(RunFolder(self.root / asked.run_id), "scaling")
+            self.started = None
         elif first is not None:
             say(f"{first.run_id}: started")
             self.executor.start(first)
+            self.started = first
         return asked is not None or first is not None
 
-    def _end(self, folder: RunFolder) -> None:
-        """Ask the process at a run to end, then insist. One of an earlier engine is known by its id alone, which is
-        its own as long as it holds the lock.
-        """
-        if self.executor.end(folder.run_id, KILL_S):
-            return
-        if folder.manifest() is None:
-            pid = (read_json(folder.file("attempt.json")) or {}).get("pid")
-        else:
-            request = scaling.request(self.root, folder.run_id)
-            pid = request and request.pid
-        deadline = time.monotonic() + KILL_S
-        asked = signal.SIGTERM
-        while pid and folder.alive():
-            try:
-                os.kill(pid, asked)
-            except ProcessLookupError:
-                return
-            time.sleep(0.1)
-            if time.monotonic() > deadline:
-                asked = signal.SIGKILL
+    def _stop(self) -> None:
+        self.stopping = True
 
     def _stop_attempts(self) -> None:
         """End the attempts of this engine when it is stopped in good order; they are queued again with no attempt
@@ -214,7 +208,7 @@ class Supervisor:
         """
         for run_id in self.executor.running():
             folder = RunFolder(self.root / run_id)
-            self._end(folder)
+            end(self.executor, folder)
             requests.interrupted(self.root, run_id)
             if folder.state() == "orphaned":
                 folder.queue(max(0, folder.attempts() - 1))
@@ -224,23 +218,6 @@ class Supervisor:
 def _submitted(folder: RunFolder) -> tuple[int, str]:
     """Return when a run was submitted, and its id: the order of the queue."""
     return (read_json(folder.file("queued.json")) or {}).get("submitted_ns", 0), folder.run_id
-
-
-class _Signals:
-    """Turns SIGINT and SIGTERM into a request to stop, as long as the engine serves."""
-
-    def __init__(self, supervisor: Supervisor) -> None:
-        self.supervisor = supervisor
-
-    def __enter__(self) -> None:
-        self.before = {s: signal.signal(s, self._stop) for s in (signal.SIGINT, signal.SIGTERM)}
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self.before.items():
-            signal.signal(number, handler)
-
-    def _stop(self, *_: object) -> None:
-        self.supervisor.stopping = True
 
 
 def say(text: str) -> None:

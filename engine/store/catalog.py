@@ -124,21 +124,24 @@ class Catalog:
             self.folder.mkdir(parents=True, exist_ok=True)
             number = max([time.time_ns(), *(int(p.stem) + 1 for p in self._snapshots())])
             part = self.folder / f".{number}.{os.getpid()}.part"
-            part.unlink(missing_ok=True)
-            with duckdb.connect(part, config=SETTINGS) as connection:
-                for name, schema, content in (
-                    ("runs", RUNS, runs),
-                    ("measurements", ROWS, rows),
-                    ("scaled", SCALED, scaled),
-                    ("methods", METHODS, methods),
-                ):
-                    connection.register("content", pa.Table.from_pylist(content, schema=schema))
-                    connection.execute(f"create table {name} as select * from content")
-                    connection.unregister("content")
-                for sql, there in ((POINTS, rows), (SCALED_POINTS, scaled)):
-                    if there:
-                        connection.execute(sql)
-            os.replace(part, self.folder / f"{number}.duckdb")
+            try:
+                with duckdb.connect(part, config=SETTINGS) as connection:
+                    for name, schema, content in (
+                        ("runs", RUNS, runs),
+                        ("measurements", ROWS, rows),
+                        ("scaled", SCALED, scaled),
+                        ("methods", METHODS, methods),
+                    ):
+                        connection.register("content", pa.Table.from_pylist(content, schema=schema))
+                        connection.execute(f"create table {name} as select * from content")
+                        connection.unregister("content")
+                    for sql, there in ((POINTS, rows), (SCALED_POINTS, scaled)):
+                        if there:
+                            connection.execute(sql)
+                os.replace(part, self.folder / f"{number}.duckdb")
+            finally:  # what a full disk cut off would fill it further
+                for left in self.folder.glob(f"{part.name}*"):
+                    left.unlink(missing_ok=True)
             write_json(self.folder / "CURRENT", {"snapshot": f"{number}.duckdb", "at_ns": time.time_ns()})
             for old in self._snapshots()[:-KEPT]:
                 old.unlink(missing_ok=True)

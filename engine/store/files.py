@@ -44,11 +44,13 @@ def disk_errors(folder: Path) -> Iterator[None]:
 
 
 def _errno(error: Exception) -> int:
-    """Return the number of a disk error; safetensors tells it in its text alone (``… (os error 28)``)."""
+    """Return the number of a disk error. Safetensors (``… (os error 28)``) and DuckDB (``… No space left on device``)
+    tell it in their text alone.
+    """
     if isinstance(error, OSError):
         return error.errno or 0
     told = re.search(r"\(os error (\d+)\)", str(error))
-    return int(told[1]) if told else 0
+    return int(told[1]) if told else next((n for n in DISK if os.strerror(n) in str(error)), 0)
 
 
 def write_json(path: Path, value: Any) -> None:

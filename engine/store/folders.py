@@ -214,9 +214,13 @@ def run_folders(root: Path) -> Iterator[RunFolder]:
 
 
 def create(root: Path, spec: RunSpec) -> RunFolder:
-    """Create the folder of a submitted run, queued; an existing one is returned as it is."""
+    """Create the folder of a submitted run, queued; an existing one is returned as it is, with a specification that
+    can be read again.
+    """
     folder = RunFolder(root / spec.run_id)
-    if not folder.file("spec.json").exists():
+    try:
+        folder.spec()
+    except FewbitsError:
         write_json(folder.file("queued.json"), {"submitted_ns": time.time_ns(), "attempts": 0})
         write_json(folder.file("spec.json"), spec.model_dump(mode="json"))
     return folder

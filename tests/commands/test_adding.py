@@ -9,8 +9,9 @@ import pytest
 from engine.__main__ import main
 from engine.commands.parsing import checked
 from engine.data import own
+from engine.errors import FewbitsError
 from engine.spec import parse_spec
-from engine.store.folders import create
+from engine.store.folders import RunFolder, create
 
 
 @pytest.fixture
@@ -51,6 +52,10 @@ def test_a_set_that_runs_used_is_removed_only_by_force(engine, root, file):
     engine("data", "add", "my-shop", file, "--root", root)
     run_id = create(root, parse_spec({"dataset": "my-shop"})).run_id
     create(root, parse_spec({"dataset": "my-shop-two"}))
+    spec = RunFolder(root / run_id).file("spec.json")
+    spec.write_text(spec.read_text().replace('"temperature": 0.0', '"temperature": 0.001'))
+    with pytest.raises(FewbitsError, match="temperature"):
+        RunFolder(root / run_id).spec()  # it is one of the set all the same
     status, _, told = engine("data", "remove", "my-shop", "--root", root)
     assert status == 1 and f"my-shop is used by {run_id}:" in told and "--force" in told
     assert own.names(root) == ["my-shop"]

@@ -6,46 +6,22 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
 
-from engine.__main__ import commands, main
+from engine.__main__ import commands
 from engine.commands import looking
 from engine.spec import parse_spec
-from engine.store import folders
+from engine.store import folders, inbox
 from engine.store.status import engine_pid, start_engine
-
-QUICK = ["--dataset", "demo", "--encoder", "mf", "--dim", "8", "--epochs", "1"]
+from tests.commands.conftest import QUICK, process
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     """Return a runs folder that the tests of this file share: the later ones reuse the first one's runs."""
     return tmp_path_factory.mktemp("commands") / "runs"
-
-
-def process(root, *arguments):
-    """Run a command as a script does, in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "engine", *arguments, "--root", str(root)], capture_output=True, text=True, check=False
-    )
-
-
-@pytest.fixture
-def engine(monkeypatch, capsys):
-    """Return a function that runs a command in this process, which is sooner there, through the same entry."""
-
-    def run(root, *arguments):
-        monkeypatch.setattr(sys, "argv", ["engine", *arguments, "--root", str(root)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        return subprocess.CompletedProcess(arguments, ended.value.code, printed.out, printed.err)
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -216,6 +192,14 @@ def test_what_cannot_be_done_is_one_sentence_with_a_way_on(engine, root, first, 
     assert all(word in done.stderr for word in words), done.stderr
 
 
+def test_of_several_runs_none_is_cancelled_where_one_cannot_be(engine, root, first):
+    waiting = folders.create(root, parse_spec({"dataset": "demo", "model": {"encoder": "mf", "dim": 8, "seed": 9}}))
+    done = engine(root, "cancel", waiting.run_id, json.loads(first.stdout)["run_id"])
+    assert done.returncode == 1 and "is done: expected one that is queued or running" in done.stderr
+    assert waiting.state() == "queued" and not list(inbox.pending(root))
+    assert engine(root, "cancel", waiting.run_id).returncode == 0 and waiting.state() == "cancelled"
+
+
 def test_a_script_sees_the_sentence_and_the_exit_status(root):
     done = process(root, "run", "--dataset", "movielens")
     assert done.returncode == 1
@@ -230,27 +214,6 @@ def test_a_failed_run_ends_with_its_sentence_and_can_be_seen(engine, root, monke
     assert "train.txt" in done.stderr
     failed = json.loads(engine(root, "runs", "--state", "failed", "--json").stdout)
     assert "train.txt" in failed[0]["error"]
-
-
-def test_doctor_finds_nothing_amiss_and_then_a_folder_that_was_cut_off(engine, root, first):
-    assert engine(root, "doctor").returncode == 0
-    run_id = json.loads(first.stdout)["run_id"]
-    path = folders.run_folder(root, run_id).file("lists.parquet")
-    whole = path.read_bytes()
-    path.write_bytes(whole[:100])
-    done = engine(root, "doctor")
-    path.write_bytes(whole)
-    assert done.returncode == 1
-    assert f"{run_id}: lists.parquet has 100 bytes" in done.stdout
-
-
-def test_doctor_names_a_folder_whose_specification_cannot_be_used(engine, tmp_path):
-    folder = tmp_path / "runs" / "demo-float32-0123456789ab"
-    folder.mkdir(parents=True)
-    (folder / "spec.json").write_text("{")
-    done = engine(tmp_path / "runs", "doctor")
-    assert done.returncode == 1
-    assert "demo-float32-0123456789ab: its spec.json cannot be used" in done.stdout
 
 
 def test_runs_that_failed_and_are_submitted_to_a_serving_engine_are_waited_for(engine, root, first):

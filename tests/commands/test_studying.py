@@ -13,7 +13,6 @@ from engine.store import catalog, reference
 from engine.store.files import write_json
 from engine.store.folders import RunFolder, run_folders
 from engine.study.plan import Planned
-from tests.commands.test_commands import engine  # noqa: F401 - a fixture
 from tests.study.shipped_rows import ship
 
 QUICK = {"encoder": "mf", "dim": 8, "epochs": 1}
@@ -33,7 +32,7 @@ def small(*_):
 
 
 @pytest.fixture
-def study(engine, root, monkeypatch, tmp_path):  # noqa: F811
+def study(engine, root, monkeypatch, tmp_path):
     """Return a function that runs a command of `study` on the small plan."""
     (tmp_path / "data" / "gowalla").mkdir(parents=True)
     monkeypatch.setenv("FEWBITS_DATA", str(tmp_path / "data"))
@@ -157,7 +156,9 @@ def _joins_what_another_machine_measured(study, to):
     assert f"({others + 1} from before, 2 replaced), 1 failed" in again, "what was measured here is there once"
     _other_forms_of_a_model_stay_on_the_same_machine_alone(study, to, collect)
     _what_failed_here_alone_takes_nothing_away(study, to, collect)
-    assert "2 runs, 1 failed" in study(*collect).stdout and set(reference.points(to)["seed"]) == {0}
+    assert "2 runs (0 from before, 19 replaced), 1 failed" in study(*collect).stdout and set(
+        reference.points(to)["seed"]
+    ) == {0}
     ship(to, ["ml-1m"], ["itq"])
     assert "5 runs (3 from before, 0 replaced), 1 failed" in study(*collect).stdout, "other data sets' rows stay"
     assert set(reference.runs(to)["dataset"]) == {"demo", "gowalla", "ml-1m"}

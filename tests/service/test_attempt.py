@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.errors import FewbitsError
+from engine.errors import DiskError, FewbitsError
 from engine.service import attempt, token
 from engine.spec import RunSpec
 from engine.store.files import read_json, write_json
@@ -42,6 +42,14 @@ def test_a_crash_points_to_the_log_which_has_the_traceback(ends, capfd):
     assert failed["kind"] == "crash"
     assert "ZeroDivisionError: division by zero" in failed["message"]
     assert "Traceback" in capfd.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_as_it_begins_is_told(root, monkeypatch):
+    monkeypatch.setattr(attempt.signal, "signal", lambda *_: None)
+    folder = create(root, RunSpec(dataset="demo"))
+    monkeypatch.setattr("engine.store.folders.RunFolder.begin", lambda _: (_ for _ in ()).throw(DiskError("no room")))
+    assert attempt.main(str(root), folder.run_id) == 1
+    assert (folder.state(), folder.error()) == ("failed", "no room")
 
 
 def test_running_out_of_memory_says_what_to_do(ends):

@@ -44,6 +44,26 @@ def test_after_three_deaths_it_stays_orphaned(root):
     assert folders.run_folder(root, ids[0]).state() == "orphaned"
 
 
+def test_an_attempt_that_ends_before_it_began_is_given_up_after_three(root):
+    ids = inbox.submit(root, [spec()])
+    executor = ScriptedExecutor("")
+    serve(root, executor, ids)
+    assert len(executor.started) == folders.ATTEMPTS
+    row = catalog.runs(root).iloc[0]
+    assert row["state"] == "failed" and "ended 3 times before it began" in row["error"]
+    inbox.retry(root, ids[0])
+    serve(root, ScriptedExecutor(COMMIT), ids)
+    assert catalog.runs(root)["state"].tolist() == ["done"], "asked again, it has three attempts again"
+
+
+def test_a_specification_that_was_cut_off_is_written_again_where_the_run_is_submitted_again(root):
+    ids = inbox.submit(root, [spec()])
+    folder = folders.create(root, spec())
+    folder.file("spec.json").write_text("{")
+    serve(root, ScriptedExecutor(COMMIT), ids)
+    assert folder.state() == "done" and folder.spec() == spec()
+
+
 def test_a_user_error_fails_once_with_its_sentence(root):
     ids = inbox.submit(root, [spec()])
     executor = ScriptedExecutor(FAIL)

@@ -1,11 +1,12 @@
 """The catalog says what the folders say, can be deleted, and never locks a reader out."""
 
+import errno
 import json
 import shutil
 
 import pytest
 
-from engine.errors import FewbitsError
+from engine.errors import DiskError, FewbitsError
 from engine.spec import ModelSpec, RunSpec
 from engine.store import catalog, folders, scaling
 
@@ -89,6 +90,16 @@ def test_a_snapshot_is_published_only_when_something_changed(root):
     finished(root, 1)
     assert len(writer.refresh()) == 2
     assert catalog.snapshot_id(root) != first
+
+
+def test_what_a_full_disk_cut_off_is_cleared_away(root, monkeypatch):
+    finished(root, 0)
+    catalog.Catalog(root, []).refresh()
+    before = sorted(path.name for path in (root / "catalog").iterdir())
+    monkeypatch.setattr(catalog.os, "replace", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+    with pytest.raises(DiskError, match="the disk is full"):
+        catalog.Catalog(root, [])._publish()
+    assert sorted(path.name for path in (root / "catalog").iterdir()) == before
 
 
 def test_a_catalog_that_is_deleted_while_the_engine_idles_is_published_again_under_another_name(root):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from engine.errors import FewbitsError
@@ -159,6 +160,8 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
 def test_a_full_disk_is_told_also_by_writers_that_say_it_in_words_alone(tmp_path):
     with pytest.raises(FewbitsError, match="disk is full"), files.disk_errors(tmp_path):
         raise RuntimeError("I/O error: No space left on device (os error 28)")
+    with pytest.raises(FewbitsError, match="disk is full"), files.disk_errors(tmp_path):
+        raise duckdb.IOException('IO Error: Could not write file ".1.part": No space left on device')
 
 
 def test_other_errors_pass_the_disk_by(tmp_path):
