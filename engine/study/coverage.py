@@ -12,8 +12,8 @@ HOW = (
     "table and sentence above; `python -m engine study reference` runs it (`--dataset` for a set of your own; peers "
     "need the extra `peers`; with `--missing` nothing else)."
 )
-Key = tuple[str, str, int, ModelSpec]
-"""Data set, form, the split's seed and the model."""
+Key = tuple[str, str, int, tuple[int, ...], ModelSpec]
+"""Data set, form, the split's seed, how users are searched, and the model."""
 
 
 def rows(runs: pd.DataFrame) -> Iterator[list[str]]:
@@ -75,11 +75,11 @@ def markdown(runs: pd.DataFrame) -> list[str]:
 
 def key(spec: RunSpec, form: str) -> Key:
     """Return what a run of the study is known by; its options are in the form."""
-    return spec.dataset, form, spec.split_seed, spec.model
+    return spec.dataset, form, spec.split_seed, spec.query_bits, spec.model
 
 
 def _model(of: Key) -> tuple[str, int, ModelSpec]:
-    dataset, _, split_seed, model = of
+    dataset, _, split_seed, _, model = of
     return dataset, split_seed, model
 
 

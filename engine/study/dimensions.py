@@ -92,10 +92,9 @@ def _over_float(study: Study) -> str:
     size, exact = max(SIZES), ((FLOAT.text, "float32"), LIGHTGCN)
     words = []
     for dataset, (_, way) in _leading(study, size).items():
-        if way[0] > LIGHTGCN.dim and ahead(study.difference(dataset, QUALITY, _point(*way), exact)):
-            own, other = spent(study, dataset, size)[way], study.value(dataset, FLOAT.text, "float32", QUALITY)
-            if other:
-                words.append(f"on {dataset} ({own.value()} for {other.value()})")
+        more = study.difference(dataset, QUALITY, _point(*way), exact)
+        if way[0] > LIGHTGCN.dim and more and ahead(more):
+            words.append(f"on {dataset} ({spent(study, dataset, size)[way].value()}; by {more.value()}, seed by seed)")
     usual = f"float32 of {LIGHTGCN.dim} dimensions, {4 * LIGHTGCN.dim} bytes"
     return f"; {size} bytes beat {usual}, clearly {joined(words)}" if words else ""
 

@@ -129,7 +129,8 @@ class Study:
 
     def datasets(self) -> list[str]:
         """Return the data sets on which a form was measured beside float32, in the study's order."""
-        there = {key[0] for key, points in self._points.items() if any(_measured(p, "kept") for p in points)}
+        forms = ((dataset, points) for (dataset, form, _), points in self._points.items() if form != FLOAT.text)
+        there = {dataset for dataset, points in forms if any(_measured(point, "kept") for point in points)}
         return in_order(there)
 
     def kept(self, dataset: str, form: str, users: str, model: Model = LIGHTGCN) -> Figure | None:

@@ -35,7 +35,8 @@ def svg(dataset: str, rows: Sequence[Row]) -> str:
     figures = [f for row in rows for f in row.kept if f is not None]
     low, high = min(f.low for f in figures), max(1.0, *(f.high for f in figures))
     step = next((t for t in TICKS if 100 * (high - low) / t <= 9), TICKS[-1])
-    first, last = int(100 * low // step) * step, int(-(-100 * high // step)) * step
+    first = int(100 * low // step) * step
+    last = max(int(-(-100 * high // step)) * step, first + step)
     height = TOP + STEP * len(rows) + BOTTOM
 
     def across(share: float) -> float:

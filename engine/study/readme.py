@@ -37,7 +37,7 @@ def section(folder: Path) -> str:
         parts += ["### What follows", "", *findings.markdown(said), ""]
     for dataset in study.datasets():
         alt = f"Share of float32's recall@20 kept on {dataset}, by bytes an item"
-        if table.rows(study, dataset):
+        if _drawn(study, dataset):
             about = " ".join([table.exact(study, dataset), table.timed(study, dataset)])
             parts += [f"### {dataset}", "", about, "", f"![{alt}](runs/reference/{dataset}.svg)", "",
                       *table.markdown(study, dataset), ""]  # fmt: skip
@@ -53,8 +53,14 @@ def section(folder: Path) -> str:
 def pictures(folder: Path) -> dict[str, str]:
     """Return the file name and the text of each data set's picture."""
     study = Study(reference.points(folder))
-    found = {name: table.rows(study, name) for name in study.datasets()}
+    found = {name: _drawn(study, name) for name in study.datasets()}
     return {f"{name}.svg": picture.svg(name, rows) for name, rows in found.items() if rows}
+
+
+def _drawn(study: Study, dataset: str) -> list[table.Row]:
+    """Return the rows of a data set's table and picture; [] where none says what is kept: float32 was not run."""
+    rows = table.rows(study, dataset)
+    return rows if any(figure for row in rows for figure in row.kept) else []
 
 
 def placed(text: str, content: str) -> str:

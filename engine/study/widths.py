@@ -44,8 +44,11 @@ def _least(study: Study, found: Mapping[int, Mapping[str, Figure]]) -> str:
     told = [span(sure(found[least]))]
     told += [f"one seed on {joined(single)}"] if single else []
     told += [f"{size:.0f} bytes an item"] if (size := study.size(study.datasets()[0], WIDTHS[least])) else []
-    lower = [bits for bits in found if bits < least]
-    told += [f"{lower[0]} bits miss it on {places(missed[lower[0]], study.datasets())}"] if lower else []
+    for bits in [bits for bits in found if bits < least][:1]:
+        short = [name for name in missed[bits] if name in found[bits]]
+        unknown = [name for name in missed[bits] if name not in found[bits]]
+        told += [f"{bits} bits miss it on {places(short, study.datasets())}"] if short else []
+        told += [f"{bits} bits are not measured on {places(unknown, study.datasets())}"] if unknown else []
     return f"{least} bits ({'; '.join(told)})"
 
 

@@ -29,6 +29,14 @@ def test_seeds_and_data_sets_are_counted_apart(tmp_path):
     assert counted(runs)["core"] == ["16 of 48", "1 of 48"]
 
 
+def test_a_run_whose_users_were_searched_otherwise_is_not_the_study_s(tmp_path):
+    """It lacks what the study compares: coded users here."""
+    ship(tmp_path, ["gowalla"], ["core"])
+    runs = reference.runs(tmp_path)
+    alone = runs["spec"].str.replace('"query_bits":[32,4]', '"query_bits":[32]')
+    assert (alone != runs["spec"]).sum() == 6 and counted(runs.assign(spec=alone))["core"] == ["42 of 48"]
+
+
 @pytest.mark.parametrize("change", [{"state": "failed"}, {"form": "itq 1 bit, scale=none"}])
 def test_a_run_that_failed_or_is_of_no_form_of_the_study_is_not_counted(tmp_path, change):
     ship(tmp_path, ["gowalla"], ["core"])

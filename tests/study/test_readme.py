@@ -98,7 +98,8 @@ def test_without_rows_or_a_place_the_command_says_what_to_do(tmp_path, folder):
 
 
 @pytest.mark.parametrize(("only", "failed"), [
-    (["mf"], []), (["sign"], []), (["itq"], [("itq 1 bit", "out of memory")]),
+    (["mf"], []), (["sign"], []), (["float32"], []), (["layers", "sign"], []),
+    (["itq"], [("itq 1 bit", "out of memory")]),
 ])  # fmt: skip
 def test_a_study_of_which_little_was_run_has_a_section_as_well(tmp_path, only, failed):
     ship(tmp_path, ["my-shop"], only, failed=failed)
