@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -10,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from engine import children
 from engine.errors import FewbitsError
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 QUIET = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 
 Say = Callable[[float, str], None]
@@ -42,12 +41,11 @@ class Child:
         FewbitsError
             What the child says, or that it took too long, was cancelled, or died.
         """
-        path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
         with open(folder / "said.txt", "w+", encoding="utf-8") as said:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "engine.data.own_worker", str(folder)], text=True, encoding="utf-8",
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, start_new_session=True,
-                env={**os.environ, **QUIET, "PYTHONPATH": path},
+                env=children.environment(**QUIET),
             )  # fmt: skip
             timer = threading.Timer(
                 seconds, self._end, [f"reading {order['name']} took over {seconds:,.0f} s: stopped"]

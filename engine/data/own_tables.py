@@ -12,9 +12,9 @@ from engine.data.own_database import Connection, literal
 from engine.data.own_matrices import Matrix, write
 from engine.data.own_rows import ID_LENGTH, read, strangers
 from engine.data.own_source import Source
+from engine.data.split import TEST_ONE_IN
 from engine.errors import FewbitsError
 
-TEST_ONE_IN = 5
 UNITS = ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6), (float("inf"), 1e9))
 """Times below so much are in a unit of which so many make a second: seconds, milli-, micro-, nanoseconds."""
 

@@ -6,7 +6,6 @@
 import ctypes
 import itertools
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 import psutil
 
+from engine import children
 from engine.data.interactions import ItemLists
 from engine.data.split import VALID_USERS, Split
 from engine.measure.machine import memory_left
@@ -38,7 +38,6 @@ GENERATING = 60
 """Bytes an interaction that the graph's computation takes."""
 WARM = 3_000
 EVERY_S = 0.002
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def grown(threads: int, report: Callable[[str], None], sizes: Sequence[int] = SIZES) -> dict[str, Any]:
@@ -71,10 +70,9 @@ def growth(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
 
 def _in_a_process(size: int, threads: int) -> dict[str, Any] | str:
     """Return the row of a size, or a sentence where the process ended without one."""
-    path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
     done = subprocess.run(
         [sys.executable, "-m", "engine.measure.growth", str(size), str(threads)],
-        capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": path},
+        capture_output=True, text=True, check=False, env=children.environment(),
     )  # fmt: skip
     if done.returncode == 0:
         return json.loads(done.stdout.splitlines()[-1])

@@ -1,14 +1,11 @@
 """Attempts as child processes on this machine, each in a session of its own so that it can outlive the engine."""
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
+from engine import children
 from engine.store.files import disk_errors
 from engine.store.folders import RunFolder
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 class LocalExecutor:
@@ -19,14 +16,10 @@ class LocalExecutor:
 
     def start(self, folder: RunFolder, module: str = "attempt") -> None:
         """Start an attempt, or another module of this room on the run; what it says goes to the folder's log.txt."""
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")])),
-        }
         with disk_errors(folder.path), open(folder.file("log.txt"), "ab") as log:
             self.processes[folder.run_id] = subprocess.Popen(
                 [sys.executable, "-m", f"engine.service.{module}", str(folder.path.parent), folder.run_id],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=children.environment(),
             )  # fmt: skip
 
     def end(self, run_id: str, patience_s: float) -> bool:

@@ -1,6 +1,5 @@
 """Whether an engine serves a folder, and starting one that outlives whoever asked for it."""
 
-import os
 import subprocess
 import sys
 import time
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from engine import children
 from engine.errors import FewbitsError
 from engine.store.files import disk_errors, read_json
 
@@ -47,15 +47,10 @@ def start_engine(root: Path, wait_s: float = 20.0) -> None:
     with disk_errors(root):
         root.mkdir(parents=True, exist_ok=True)
         log = open(root / "engine.log", "ab")  # noqa: SIM115 - the child keeps it
-    repository = Path(__file__).resolve().parents[2]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(repository), os.environ.get("PYTHONPATH")])),
-    }
     with log:
         process = subprocess.Popen(
             [sys.executable, "-m", "engine", "serve", "--root", str(root)],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment,
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=children.environment(),
         )  # fmt: skip
     deadline = time.monotonic() + wait_s
     while time.monotonic() < deadline:
