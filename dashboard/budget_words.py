@@ -52,6 +52,12 @@ def why(found: Decision, asked: Budget, prefer: str, row: pd.Series) -> list[str
         )
     if doubt := point_words.doubt(row["drift"]):
         lines.append(f"**Its times are in doubt:** {doubt} while they were taken. Measure again when it is quiet.")
+    others = sum(not set(of) & set(row["of_seeds"]) for of in found.meeting["of_seeds"])
+    if others:
+        lines.append(
+            f"**Not compared:** {others} of them {'have' if others > 1 else 'has'} no seed in common with it; another "
+            "seed is another model. Run both with the same seeds."
+        )
     if found.compared == COMPARED:
         lines.append(f":gray[Users were compared for the first {COMPARED} by this preference.]")
     return lines

@@ -75,7 +75,7 @@ def frontier_names(
         below = [
             _share(_at(v, log_y) - height, upward) * (1 if (v > row[y.column] * y.scale) == up else -1) for v in lines
         ]
-        if _share(at - across[right], across) < 2 * wide and any(NEAR[1] / 2 < gap < 2.5 * NEAR[1] for gap in below):
+        if _share(at - across[right], across) < 2 * wide and any(NEAR[1] / 2 < gap < 3 * NEAR[1] for gap in below):
             continue
         placed.append((at, height))
         names.append((row[x.column] * x.scale, row[y.column] * y.scale, text))

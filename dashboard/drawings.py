@@ -103,9 +103,11 @@ def _references(points: pd.DataFrame, floats: pd.DataFrame, axis: Axis, name: st
 
 
 def _whose(models: pd.DataFrame, best: pd.Series) -> str:
-    """Return what the line of the best of several float32 models is called: what tells it from the others."""
+    """Return what the line of the best of several float32 models is called, with the first thing that tells it from
+    the others: there is little room.
+    """
     if models["checkpoint"].nunique() < 2:
         return "float32"
-    telling = {"encoder": labels.name(best["encoder"]), "dim": f"{best['dim']} d", "seed": f"seed {best['seed']}"}
+    telling = {"dim": f"{best['dim']} d", "encoder": labels.name(best["encoder"]), "seed": f"seed {best['seed']}"}
     words = [text for column, text in telling.items() if models[column].nunique() > 1]
-    return f"best float32 ({', '.join(words)})" if words else "best float32"
+    return f"best float32 ({words[0]})" if words else "best float32"

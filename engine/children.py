@@ -1,4 +1,4 @@
-"""What a child process needs to import this engine, wherever the parent was started and from wherever it was installed."""
+"""What a child process needs to import this engine, wherever the parent was started from."""
 
 import os
 from pathlib import Path

@@ -132,8 +132,8 @@ def _others(found: Decision, asked: Budget) -> None:
     ]  # fmt: skip
     st.dataframe(pd.DataFrame(rows), hide_index=True, key="b_others")
     st.caption(
-        "Differences are of means over the same users. Where there is an interval, the 95 % paired bootstrap interval, "
-        "they are of the seeds that both have."
+        "Differences of means over the same users. Those with an interval (95 %, paired bootstrap) are of the seeds "
+        "that both have."
     )
 
 

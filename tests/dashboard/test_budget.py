@@ -180,6 +180,11 @@ def test_at_a_catalogue_size_only_what_was_measured_there_counts(show, runs, roo
     assert "of 4 measured configurations" in texts(app) or "of 3 measured configurations" in texts(app)
 
 
+def test_what_shares_no_seed_with_the_recommended_one_is_told_as_not_compared(show, root):
+    make_runs.make_runs(root, 16)  # another seed, with as many dimensions of its own
+    assert "have no seed in common with it" in texts(show("budget", b_keep="50"))
+
+
 def test_runs_of_which_no_users_were_kept_are_recommended_without_a_chance(show, root):
     make_runs.make_runs(root, lists=False)
     app = show("budget", b_keep="50")

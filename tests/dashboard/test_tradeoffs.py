@@ -144,7 +144,7 @@ def test_the_line_of_float32_says_whose_it_is_where_there_are_several_models():
     floats = points(quantizer="float32", source="own", checkpoint=["a", "b", "c"], dim=[64, 64, 256], seed=[0, 1, 1])
     floats["recall@20"] = [0.19, 0.20, 0.21]
     lines = drawings._references(floats, floats, RECALL, "y")
-    assert [line.text for line in lines] == ["best float32 (256 d, seed 1): 0.2100"]
+    assert [line.text for line in lines] == ["best float32 (256 d): 0.2100"]
     one = floats.iloc[:1]
     assert [line.text for line in drawings._references(one, floats, RECALL, "y")] == ["float32: 0.1900"]
     seeds = floats.iloc[:2]
