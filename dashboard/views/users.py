@@ -88,7 +88,8 @@ def _show(row: dict[str, Any], user: int, bits: int, k: int) -> None:
     with right:
         seen = [*person["train"], *person["valid"]]
         st.subheader(f"History ({len(seen)})", anchor=False)
-        st.caption("What the model learned from, most popular first; never recommended again.")
+        kept_back = " and one item that validation kept back" if person["valid"] else ""
+        st.caption(f"What the model learned from{kept_back}, most popular first; never recommended again.")
         _items(seen, items, "No history: nothing can be learned about this user.")
 
 
