@@ -78,7 +78,7 @@ def gste(study: Study) -> Said | None:
     told, figures, everywhere = [], {}, study.datasets()
     for way in WAYS:
         gains = {bits: _gains(study, way, bits) for bits in (2, 1)}
-        undone = _undone(study, way, [form for bits, found in gains.items() if found for form in way.forms(bits)])
+        undone = _undone(study, way, gains)
         words = _beside_ste(gains, everywhere)
         told += [f"{way.words} {words}{_told_undone(undone.values())}"] if words else []
         figures.update({f"GSTE over STE at {_bits(b)}, {way.words}, points": gained(g) for b, g in gains.items() if g})
@@ -93,9 +93,14 @@ def _gains(study: Study, way: Way, bits: int) -> dict[str, Figure]:
     return study.gains(first, second, way.model)
 
 
-def _undone(study: Study, way: Way, forms: Sequence[str]) -> dict[str, tuple[int, int]]:
-    """Return data set → in how many runs validation kept what tuning began with, and of how many that is known."""
-    found = {name: [study.undone(name, form, way.model) for form in forms] for name in study.datasets()}
+def _undone(study: Study, way: Way, gains: Mapping[int, Figures]) -> dict[str, tuple[int, int]]:
+    """Return data set → in how many of the runs that are compared validation kept what tuning began with, and of how
+    many that is known.
+    """
+    found = {
+        name: [study.undone(name, form, way.model) for bits in gains if name in gains[bits] for form in way.forms(bits)]
+        for name in study.datasets()
+    }
     counts = {name: (sum(n for n, _ in seen), sum(of for _, of in seen)) for name, seen in found.items()}
     return {name: (n, of) for name, (n, of) in counts.items() if of}
 

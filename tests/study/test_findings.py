@@ -87,6 +87,8 @@ def test_runs_that_ended_where_they_began_are_told_beside_what_they_compare(fold
     kept = "runs of GSTE and STE, with the paper's loss, of which validation kept what tuning began with"
     assert found[kept] == {"gowalla": "0 of 12", "demo": "8 of 12"}
     assert not any("with our tuning, of which" in name for name in found), "of those it is not known"
+    alone = points[(points["dataset"] != "demo") | ~points["form"].str.contains("estimator=ste")]
+    assert table(Study(alone), "Is GSTE worth it")[kept] == {"gowalla": "0 of 12"}, "nothing is compared on the other"
 
 
 def test_a_sentence_without_its_rows_or_of_one_seed_is_left_out(tmp_path):
