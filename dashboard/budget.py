@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from engine.errors import FewbitsError
-from engine.frontier import bootstrap_means
+from engine.frontier import bootstrap_means, interval
+from engine.spec import DRIFT_LIMIT
 
 KEYS = ["dataset", "encoder", "dim", "layers", "loss", "settings", "quantizer", "bits", "options", "query_bits",
         "index"]  # fmt: skip
@@ -55,9 +56,10 @@ def configurations(points: pd.DataFrame, budget: Budget) -> pd.DataFrame:
     """Return one row a configuration.
 
     Its points' naming columns (of the first seed), quality and kept (share of float32; means over seeds), kept_low and
-    kept_high (the lowest and highest seed), latency, index_bytes, bytes_per_item, drift (of the seed on which the
-    machine lost most of its pace, per cent), run_ids, of_seeds (each run's), seeds (how many), and ``over``: by which
-    share it misses the limit that it misses most, 0 where it meets all, NaN where one is not measured.
+    kept_high (the lowest and highest seed), latency (of the seeds on which the machine kept its pace, where there are
+    any), index_bytes, bytes_per_item, drift (what the machine lost of its pace on the best of them, per cent), run_ids,
+    of_seeds (each run's), seeds (how many), and ``over``: by which share it misses the limit that it misses most, 0
+    where it meets all, NaN where one is not measured.
 
     Parameters
     ----------
@@ -66,13 +68,17 @@ def configurations(points: pd.DataFrame, budget: Budget) -> pd.DataFrame:
     needed = [budget.quality, f"{budget.quality}_share", budget.latency]
     if points.empty or any(column not in points for column in needed):
         return pd.DataFrame(columns=[*KEYS, "quality", "kept", "latency", "index_bytes", "run_ids", "over"])
-    groups = points.sort_values(["seed", "finished"]).groupby(KEYS, sort=False, dropna=False)
+    drift = points["calibration_drift"] if "calibration_drift" in points else pd.Series(np.nan, points.index)
+    sound = points[budget.latency].where(~(drift > DRIFT_LIMIT))
+    points = points.assign(drift=drift, sound=sound).sort_values(["seed", "finished"])
+    groups = points.groupby(KEYS, sort=False, dropna=False)
     kept = groups[f"{budget.quality}_share"]
     found = groups.first().assign(
         quality=groups[budget.quality].mean(), kept=kept.mean(), kept_low=kept.min(), kept_high=kept.max(),
-        latency=groups[budget.latency].median(), index_bytes=groups["index_bytes"].median(),
+        latency=groups["sound"].median().fillna(groups[budget.latency].median()),
+        index_bytes=groups["index_bytes"].median(),
         bytes_per_item=groups["bytes_per_item"].median(), seeds=groups["seed"].nunique(),
-        drift=groups["calibration_drift"].max() if "calibration_drift" in points else np.nan,
+        drift=groups["drift"].min(),
         run_ids=groups["run_id"].agg(list), of_seeds=groups["seed"].agg(list),
     ).reset_index()  # fmt: skip
     over = missed(found, budget)
@@ -108,7 +114,7 @@ def against(per_user: Mapping[Any, Users], base: Any, seed: int = 0) -> dict[Any
     if not pairs:
         return {}
     values = np.stack([difference for difference, _ in pairs.values()], axis=1)
-    low, high = np.percentile(bootstrap_means(values, seed), [2.5, 97.5], axis=0)
+    low, high = interval(values, seed)
     counts = [count for _, count in pairs.values()]
     return {
         label: Difference(*found)
@@ -139,18 +145,19 @@ def chosen(meeting: pd.DataFrame, prefer: str, per_user: Mapping[Any, Users]) ->
     Parameters
     ----------
     meeting : configurations that meet the budget, at least one
-    per_user : label → the quality of each user, of those that may be compared (the same users)
+    per_user : label → seed → the quality of each user, of those that may be compared (the same users)
     """
     first = ranked(meeting, prefer).index[0]
     if first not in per_user:
         return first, [first]
     found = against(per_user, first)
-    for _ in per_user if prefer == "quality" else ():
-        better = {label: difference for label, difference in found.items() if difference.low > 0}
-        if not better:
-            break
-        first = max(better, key=lambda label: better[label].mean)
-        found = against(per_user, first)
+    if prefer == "quality":
+        for _ in per_user:  # each step is to one that is better; as many as there are, whatever chance says
+            better = {label: difference for label, difference in found.items() if difference.low > 0}
+            if not better:
+                break
+            first = max(better, key=lambda label: better[label].mean)
+            found = against(per_user, first)
     tied = [label for label, difference in found.items() if difference.low <= 0 <= difference.high]
     ties = ranked(meeting.loc[[first, *tied]], "index_bytes")
     if prefer == "quality":
@@ -159,11 +166,18 @@ def chosen(meeting: pd.DataFrame, prefer: str, per_user: Mapping[Any, Users]) ->
     return first, [first, *(label for label in ties.index if label != first)]
 
 
-def alternatives(meeting: pd.DataFrame, best: Any) -> pd.DataFrame:
-    """Return the others that are better than the best in something: lists, memory or speed, best lists first."""
+def alternatives(meeting: pd.DataFrame, best: Any, differences: Mapping[Any, Difference]) -> pd.DataFrame:
+    """Return the others that are better than the best in something: lists, memory or speed, best lists first.
+
+    Parameters
+    ----------
+    differences : label → its quality minus the best's (`against`); of others the means are compared
+    """
     row, others = meeting.loc[best], meeting.drop(index=best)
+    known = pd.Series({label: difference.mean for label, difference in differences.items()}, dtype=float)
+    lists = known.reindex(others.index).fillna(others["quality"] - row["quality"])
     better = (
-        (others["quality"] > row["quality"])
+        (lists > 0)
         | (others["index_bytes"] < row["index_bytes"] * (1 - SAME_COST))
         | (others["latency"] < row["latency"] * (1 - SAME_COST))
     )

@@ -52,11 +52,11 @@ def why(found: Decision, asked: Budget, prefer: str, row: pd.Series) -> list[str
         )
     if doubt := point_words.doubt(row["drift"]):
         lines.append(f"**Its times are in doubt:** {doubt} while they were taken. Measure again when it is quiet.")
-    others = sum(not set(of) & set(row["of_seeds"]) for of in found.meeting["of_seeds"])
-    if others:
+    strangers = sum(not set(of) & set(row["of_seeds"]) for of in found.meeting["of_seeds"])
+    if strangers:
         lines.append(
-            f"**Not compared:** {others} of them {'have' if others > 1 else 'has'} no seed in common with it; another "
-            "seed is another model. Run both with the same seeds."
+            f"**Not compared:** {strangers} of those that meet this {'share' if strangers > 1 else 'shares'} no seed "
+            "with it, and another seed is another model: run them with the same seeds."
         )
     if found.compared == COMPARED:
         lines.append(f":gray[Users were compared for the first {COMPARED} by this preference.]")
@@ -72,8 +72,9 @@ def _seeds(row: pd.Series) -> str:
 def difference(found: Decision, label: Any, row: pd.Series, best: pd.Series) -> str:
     """Return how much better or worse a configuration's lists are than the best's, with the interval where known."""
     if label not in found.differences:
-        same = set(row["of_seeds"]) == set(best["of_seeds"])
-        return f"{row['quality'] - best['quality']:+.4f}" + ("" if same else ", of other seeds")
+        own, others = set(row["of_seeds"]), set(best["of_seeds"])
+        unlike = "" if own == others else ", not of the same seeds" if own & others else ", of other seeds"
+        return f"{row['quality'] - best['quality']:+.4f}{unlike}"
     mean, low, high, seeds = found.differences[label]
     apart = "" if low > 0 or high < 0 else ": can't be told apart"
     fewer = f", {seeds} seed{'s' * (seeds > 1)} that both have" * (seeds < max(row["seeds"], best["seeds"]))

@@ -11,8 +11,8 @@ from engine.spec import RULED, RunSpec
 
 Key = tuple[str, int]
 """A point: its run and the bits at which users are searched."""
-DOUBT = "≈ "
-"""Before a time that was taken while the machine did not keep its pace."""
+DOUBT = "≈"
+"""Before a time that was taken while the machine did not keep its pace, and before ratios of it."""
 LETTERS = "ABCDEF"
 """What the points are called in tables and charts; the first is the base."""
 MOST = len(LETTERS)
@@ -125,8 +125,8 @@ def quality(row: Mapping[str, Any], column: str) -> str:
 
 
 def costs(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
-    """Return cost → each point's value and how many times the base's it is; of other machines no ratio of times. Times
-    in doubt begin with `DOUBT`.
+    """Return cost → each point's value and how many times the base's it is; of other machines no ratio of times. What
+    is in doubt has `DOUBT` before it.
     """
     found = {}
     for axis in COSTS.values():
@@ -134,19 +134,26 @@ def costs(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
         if all(value is None or pd.isna(value) for value in values):
             continue
         machines = [row.get("hardware") if axis.timed else None for row in rows]
-        words = [
-            _cost(value, values[0], axis, machine == machines[0], place == 0)
-            for place, (value, machine) in enumerate(zip(values, machines, strict=True))
+        doubts = [axis.timed and bool(point_words.doubt(row.get("calibration_drift"))) for row in rows]
+        found[axis.title] = [
+            _cost(value, values[0], axis, machine == machines[0], place == 0, (doubt, doubts[0]))
+            for place, (value, machine, doubt) in enumerate(zip(values, machines, doubts, strict=True))
         ]
-        doubtful = [axis.timed and point_words.doubt(row.get("calibration_drift")) for row in rows]
-        found[axis.title] = [DOUBT * bool(doubt) + text for doubt, text in zip(doubtful, words, strict=True)]
     return found
 
 
-def _cost(value: Any, base: Any, axis: labels.Axis, comparable: bool, first: bool) -> str:
+def _cost(value: Any, base: Any, axis: labels.Axis, comparable: bool, first: bool, doubts: tuple[bool, bool]) -> str:
+    """Return a cost and how many times the base's it is.
+
+    Parameters
+    ----------
+    doubts : whether its own time is in doubt, and the base's
+    """
     if value is None or pd.isna(value):
         return "not measured"
-    words = labels.number(value * axis.scale)
+    words = DOUBT * doubts[0] + labels.number(value * axis.scale)
     if first or base is None or pd.isna(base) or not base:
         return words
-    return f"{words} ({labels.number(value / base, 2)} ×)" if comparable else f"{words} (another machine)"
+    if not comparable:
+        return f"{words} (another machine)"
+    return f"{words} ({DOUBT * any(doubts)}{labels.number(value / base, 2)} ×)"

@@ -69,13 +69,13 @@ def figures(rows: Rows, heads: Sequence[str], found: Paired | None, there: Seque
             words = [compare.change(*told[p]) if p in told else "not paired" for p in range(1, len(rows))]
             lines[f"{labels.axis_title(column)} against {LETTERS[0]}"] = ["base", *words]
     lines |= compare.costs(rows)
-    doubtful = any(text.startswith(compare.DOUBT) for cells in lines.values() for text in cells)
+    doubtful = any(compare.DOUBT in text for cells in lines.values() for text in cells)
     table = pd.DataFrame.from_dict(lines, orient="index", columns=[plain(head) for head in heads])
     st.table(table.map(plain))
     st.caption(
         "In brackets: 95 % bootstrap intervals over users; differences are paired, of the same users. “Can't be told "
         f"apart”: the interval holds 0. ×: how many times {LETTERS[0]}'s."
-        + f" {compare.DOUBT.strip()}: the machine did not keep its pace while these times were taken."
+        + f" {compare.DOUBT}: the machine did not keep its pace while these times were taken."
         * doubtful
     )
 

@@ -109,7 +109,7 @@ def paired(root: str, snapshot: str, split: str, keys: tuple[Key, ...], k: int) 
 
 
 def _triples(means: np.ndarray) -> list[tuple[float, float, float]]:
-    """Return mean, low and high of each column of `who_loses.resampled`, as `engine.frontier.paired_difference`."""
+    """Return mean, low and high of each column of `who_loses.resampled`: of differences it is the paired one."""
     low, high = np.percentile(means[1:], [2.5, 97.5], axis=0)
     return list(zip(means[0].tolist(), low.tolist(), high.tolist(), strict=True))
 

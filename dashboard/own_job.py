@@ -10,8 +10,8 @@ from typing import Any
 
 from engine.data import own_child, own_import
 from engine.data.own_columns import Choice
-from engine.errors import FewbitsError
-from engine.store.files import DiskError, disk_errors
+from engine.errors import DiskError, FewbitsError
+from engine.store.files import disk_errors
 
 
 @dataclass
@@ -61,16 +61,17 @@ def keep(file_id: str, name: str, content: memoryview) -> Upload:
     FewbitsError
         There is no room for a temporary file.
     """
-    room = Path(tempfile.gettempdir())
+    room: Path | str = "any folder for temporary files"
     try:
+        room = Path(tempfile.gettempdir())  # looks for one that it can write to
         with disk_errors(room):
             upload = Upload(file_id, name, tempfile.TemporaryDirectory(prefix="fewbits-upload-"))
             upload.path.write_bytes(content)
             return upload
-    except DiskError as error:
+    except (DiskError, FileNotFoundError) as error:
         raise FewbitsError(
-            f"{name!r} could not be written to {room}, where it is read from: free some space there, or set TMPDIR to "
-            "another folder and start the dashboard again"
+            f"{name!r} could not be written to {room}, where it is read from: make room there, check its permissions, "
+            "or set TMPDIR to another folder and start the dashboard again"
         ) from error
 
 

@@ -9,11 +9,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import frontiers, labels, shipped, size_parts
+from dashboard import frontiers, labels, results, shipped, size_parts
 from dashboard.chart_style import rank
 from dashboard.labels import AXES, COSTS, QUALITY, Axis
 from dashboard.widgets import LINK
-from engine.spec import KS
 
 WORDS = {"float32": "float32", "own": "the items' own bits"}
 EVERY = "all machines, a chart for each"
@@ -72,8 +71,10 @@ def choose_view(table: pd.DataFrame, scaled: pd.DataFrame) -> View:
     )  # fmt: skip
     up = _axis(b, "Vertical axis", "recall", "t_y")
     across = _axis(c, "Horizontal axis", "bytes_per_item", "t_x")
+    lengths = results.lengths(table[table["dataset"].isin(datasets)])
+    usual = lengths.index(20) if 20 in lengths else len(lengths) - 1
     k = d.selectbox(
-        "List length k", KS, index=KS.index(20), key="t_k", disabled=not {up, across} & set(QUALITY),
+        "List length k", lengths, index=usual, key="t_k", disabled=not {up, across} & set(QUALITY),
         help="How many items are recommended. It concerns recall, NDCG and overlap.", **LINK,
     )  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):

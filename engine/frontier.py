@@ -76,14 +76,3 @@ def interval(values: np.ndarray, seed: int = 0, resamples: int = 1000) -> tuple[
     """Return the 95 % percentile bootstrap interval of the column means of ``values`` [n, m]: low [m], high [m]."""
     low, high = np.percentile(bootstrap_means(values, seed, resamples), [2.5, 97.5], axis=0)
     return low, high
-
-
-def paired_difference(a: np.ndarray, b: np.ndarray, seed: int = 0) -> tuple[float, float, float]:
-    """Return mean(a − b) over users and its 95 % paired bootstrap interval (float [n] each, the same users in the
-    same order).
-    """
-    if a.shape != b.shape:
-        raise FewbitsError(f"a paired comparison needs the same users: got {a.shape[0]:,} and {b.shape[0]:,}")
-    difference = (np.asarray(a, float) - b)[:, None]
-    low, high = interval(difference, seed)
-    return float(difference.mean()), float(low[0]), float(high[0])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import FewbitsError
-from engine.frontier import bootstrap_means, interval, on_frontier, paired_difference
+from engine.frontier import bootstrap_means, interval, on_frontier
 
 
 def brute_force(points: pd.DataFrame, x: str, y: str) -> list[bool]:
@@ -53,15 +53,10 @@ def test_the_interval_covers_the_mean_about_as_often_as_it_says():
 def test_a_paired_difference_is_surer_than_two_intervals():
     rng = np.random.default_rng(1)
     a = rng.random(500)
-    difference, low, high = paired_difference(a, a - 0.01 + 0.001 * rng.standard_normal(500))
-    assert difference == pytest.approx(0.01, abs=0.001)
-    assert low > 0
-    assert high - low < 0.001
-
-
-def test_paired_users_must_be_the_same():
-    with pytest.raises(FewbitsError, match="same users"):
-        paired_difference(np.zeros(3), np.zeros(4))
+    b = a - 0.01 + 0.001 * rng.standard_normal(500)
+    low, high = interval(np.stack([a, b, a - b], 1))
+    assert 0 < low[2] < 0.01 < high[2] and high[2] - low[2] < 0.001
+    assert low[0] < high[1], "the intervals of the two overlap"
 
 
 @pytest.mark.parametrize("block", (1, 32))

@@ -69,7 +69,8 @@ DECIDING = """
 **Who can be told apart?** Two configurations are compared on the same users: for each user the difference of the two
 is taken, and 1,000 resamples of the users (paired bootstrap) give its 95 % interval. Where that holds 0, the two can't
 be told apart; of all that can't be told apart from the best, the Budget page ships the smallest. Several seeds of one
-configuration are averaged: quality by the mean, costs by the median.
+configuration are averaged: quality by the mean, costs by the median; two configurations are compared on the seeds that
+both have, since another seed is another model.
 
 **Who loses?** A mean over all users can hide that the rare items were given up. Compare therefore counts users in
 thirds by the number of their training items (light, middle, heavy), and held-out items by popularity: the *head* is the

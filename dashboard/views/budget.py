@@ -116,7 +116,7 @@ def _recommended(found: Decision, asked: Budget, prefer: str) -> None:
 
 def _others(found: Decision, asked: Budget) -> None:
     """Show what others that meet the budget give up, and what they win."""
-    rest = budget.alternatives(found.meeting, found.best)
+    rest = budget.alternatives(found.meeting, found.best, found.differences)
     if rest.empty:
         st.caption("No other configuration that meets this is better in anything.")
         return

@@ -49,11 +49,13 @@ def see_through(
     Raises
     ------
     FewbitsError
-        The engine that serves refused a run, as one of another version may.
+        The engine that serves refused a run, as one of another version may; or the folder cannot be written.
     """
     left = [RunFolder(root / run_id) for run_id in ids]
     while not supervisor.stopping:
         if not engine_alive(root):
+            if not any(inbox.pending(root)):  # one that is gone by now may have refused as well
+                _refuse_to_wait(root, left)
             try:
                 return supervisor.serve(until=ids, watch=watch)
             except FewbitsError:
@@ -74,8 +76,9 @@ def _refuse_to_wait(root: Path, left: Sequence[RunFolder]) -> None:
     refused = [folder for folder in left if not folder.file("spec.json").exists()]
     if refused:
         raise FewbitsError(
-            f"the engine that serves {root} refused {refused[0].run_id} ({root / 'engine.log'} has its reason): it may "
-            "be of another version; stop it (`kill`, and the number that `python -m engine doctor` tells) and try again"
+            f"the engine of {root} refused {refused[0].run_id} ({root / 'engine.log'} has its reason): it may be of "
+            "another version; where it still runs, stop it (`kill`, and the number that `python -m engine doctor` "
+            "tells), and try again"
         )
 
 

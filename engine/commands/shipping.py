@@ -27,14 +27,17 @@ from engine.study.plan import DATASETS, plan
     help="Data sets, comma-separated; the rows of others stay as they are.",
 )  # fmt: skip
 @click.option(
-    "--keep", is_flag=True, help="Keep the rows that lie there, but for models measured here on another machine."
+    "--keep",
+    is_flag=True,
+    help="Keep the rows that lie there, but for models that were measured here, on another machine, in all their forms.",
 )
 @ROOT
 def collect(to: Path, datasets: str, keep: bool, root: Path | None) -> None:
     """Write the rows of the study's runs on these data sets, and its failed runs with their reasons, as Parquet.
 
     No data, no vectors, nothing of single users or items. What lies there of these data sets is replaced; with --keep
-    it stays, so that several machines can share a study: all runs of one model are of one machine.
+    it stays, so that several machines can share a study: all runs of one model are of one machine, and one that was
+    measured here only in part waits.
     """
     from engine.study.collect import write
     from engine.study.coverage import key
@@ -46,9 +49,14 @@ def collect(to: Path, datasets: str, keep: bool, root: Path | None) -> None:
     planned = {key(r.spec, r.form) for r in plan(names(datasets), sorted({f.spec().model.seed for f in chosen}))}
     said = write(chosen, to, defaults, planned, say, keep)
     left_out = f"; {said['others']:,} that are not of the study are left out" * bool(said["others"])
-    told = keep or said["kept"] > 0 or said["replaced"] > 0
-    before = f" ({said['kept']:,} from before, {said['replaced']:,} replaced)" * told
+    told = keep or said["kept"] + said["replaced"] + said["dropped"] > 0
+    before = f" ({said['kept']:,} from before, {said['replaced']:,} replaced, {said['dropped']:,} dropped)" * told
     runs = f"{said['done']:,} run{'s' * (said['done'] != 1)}"
+    if said["wait"]:
+        click.echo(
+            f"{said['wait']:,} runs wait: another machine measured more forms of their models, and all rows of a model "
+            "are of one machine; `python -m engine study reference --missing` runs the rest"
+        )
     click.echo(f"{runs}{before}, {said['failed']} failed ones, {said['bytes'] / 1e6:.2f} MB in {to}{left_out}")
 
 

@@ -121,7 +121,9 @@ class Supervisor:
         number = folder.attempts() + 1
         folder.queue(number)
         if number >= ATTEMPTS:
-            folder.fail(f"its process ended {number} times before it began; the log may say why", "crash")
+            folder.fail(
+                f"its process ended before it began, at attempt {number} of {ATTEMPTS}; the log may say why", "crash"
+            )
 
     def _begun(self) -> bool:
         return all(RunFolder(self.root / run_id).file("attempt.json").exists() for run_id in self.executor.running())
@@ -212,6 +214,7 @@ class Supervisor:
             requests.interrupted(self.root, run_id)
             if folder.state() == "orphaned":
                 folder.queue(max(0, folder.attempts() - 1))
+        self.busy, self.started = False, None
         self.catalog.refresh()
 
 

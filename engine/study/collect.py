@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from engine.spec import parse_spec
 from engine.store import reference
 from engine.store.folders import RunFolder
 from engine.store.rows import ROWS, read_run
@@ -33,7 +34,8 @@ def write(
     keep: bool = False,
 ) -> dict[str, int]:
     """Write the rows of the study's finished and failed runs; return how many there are of each, the bytes written,
-    how many runs were "kept" from before, how many of them were "replaced", and how many are "others": of no plan.
+    how many runs were "kept" from before, how many others of before were "replaced" and "dropped", how many here are
+    "others", of no plan, and how many "wait", for the rest of their models.
 
     Parameters
     ----------
@@ -41,7 +43,8 @@ def write(
     planned : the study's runs on the data sets that are collected (`engine.study.coverage.key`). Others are left out:
         figures of a form would mix models of other settings.
     keep : whether the rows that lie there of these data sets stay, but for those of the same runs, and of models that
-        have a finished run in ``folders`` on another machine. Rows of other data sets stay in any case.
+        were measured in ``folders`` on another machine. A model that was measured here in fewer forms than there stays
+        there: what is here of it waits. Rows of other data sets stay in any case.
     """
     before, others = reference.stored(to), 0
     shares = _shares(*before) if keep else {}
@@ -63,6 +66,8 @@ def write(
         if number % 100 == 0:
             say(f"{number} of {len(folders)} runs read")
     collected = {dataset for dataset, *_ in planned}
+    waiting = _waiting(before[0], runs, planned) if keep else set()
+    runs, rows = ([row for row in table if row["run_id"] not in waiting] for table in (runs, rows))
     done = {run["run_id"]: run for run in runs if run["state"] == "done"}
     machines = {_model(run): run["hardware"] for run in done.values()}
 
@@ -71,14 +76,35 @@ def write(
         return run["dataset"] not in collected or (keep and run["run_id"] not in done and same)
 
     kept = [run for run in before[0] if stays(run)]
+    gone = {_key(run) for run in before[0]} - {_key(run) for run in kept}
+    replaced = len(gone & {_key(run) for run in done.values()})
     ids = {run["run_id"] for run in kept}
     runs = [*kept, *(run for run in runs if run["run_id"] not in ids)]  # what failed here alone is done elsewhere
     rows = [*(row for row in before[1] if row["run_id"] in ids), *rows]
     size = reference.write(to, sorted(runs, key=_order), rows)
     failed = sum(run["state"] in FAILED for run in runs)
-    replaced = len(before[0]) - len(kept)
     return {"done": len(runs) - failed, "failed": failed, "bytes": size, "kept": len(kept), "replaced": replaced,
-            "others": others}  # fmt: skip
+            "dropped": len(gone) - replaced, "others": others, "wait": len(waiting)}  # fmt: skip
+
+
+def _waiting(before: Sequence[dict[str, Any]], runs: Sequence[dict[str, Any]], planned: Collection[Key]) -> set[str]:
+    """Return the finished runs of models of which another machine has forms that were not measured here."""
+    here: dict[tuple[str, str], set[Key]] = {}
+    machines: dict[tuple[str, str], str] = {}
+    for run in runs:
+        if run["state"] == "done":
+            here.setdefault(_model(run), set()).add(_key(run))
+            machines[_model(run)] = run["hardware"]
+    lacking = {
+        _model(run) for run in before
+        if run["state"] == "done" and machines.get(_model(run), run["hardware"]) != run["hardware"]
+        and _key(run) in planned and _key(run) not in here[_model(run)]
+    }  # fmt: skip
+    return {run["run_id"] for run in runs if run["state"] == "done" and _model(run) in lacking}
+
+
+def _key(run: dict[str, Any]) -> Key:
+    return key(parse_spec(run["spec"]), run["form"])
 
 
 def _shares(runs: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]]) -> dict[Any, list[dict[str, Any]]]:

@@ -10,7 +10,7 @@ from engine.study.plan import STAGES, Planned, in_order, plan
 HOW = (
     "Runs that are there, of those that are planned: each form with each seed. What is missing is missing from every "
     "table and sentence above; `python -m engine study reference` runs it (`--dataset` for a set of your own; peers "
-    "need the extra `peers`; with `--missing` nothing else)."
+    "need the extra `peers`; with `--missing` that alone, and the rest of a model that another machine measured)."
 )
 Key = tuple[str, str, int, tuple[int, ...], ModelSpec]
 """Data set, form, the split's seed, how users are searched, and the model."""

@@ -39,7 +39,9 @@ def _least(study: Study, found: Mapping[int, Mapping[str, Figure]]) -> str:
     certain = [bits for bits, names in missed.items() if not names]
     if not certain:
         widest = max(found)
-        return f"none (at {widest} bits: {span(sure(found[widest]))})"
+        unknown = [name for name in missed[widest] if name not in found[widest]]
+        where = f"; not measured on {places(unknown, study.datasets())}" if unknown else ""
+        return f"none (at {widest} bits: {span(sure(found[widest]))}{where})"
     least, single = min(certain), [name for name, f in found[min(certain)].items() if f.half is None]
     told = [span(sure(found[least]))]
     told += [f"one seed on {joined(single)}"] if single else []

@@ -1,13 +1,17 @@
 """Budget: one configuration to ship, who is as good as it, and what to do where none meets what is asked."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from dashboard import budget, budget_words, naming, point_words
 from dashboard.budget import Budget
+from dashboard.decision import Decision
 from engine.errors import FewbitsError
 from engine.store import inbox
+from engine.store.files import write_json
 from tests.dashboard import make_runs
 from tests.dashboard.conftest import button, texts
 
@@ -98,11 +102,18 @@ def test_a_lucky_seed_is_no_better_lists():
 
 
 def test_what_was_timed_while_the_machine_was_slow_says_so():
-    table = budget.configurations(points(calibration_drift=[0.0, 34.2, 9.9, None]), Budget("recall@20"))
+    """Seeds on which it was quiet count alone where there are any."""
+    slow = points(calibration_drift=[0.0, 34.2, 9.9, None])
+    table = budget.configurations(slow, Budget("recall@20"))
     drift = dict(zip(table["quantizer"], table["drift"], strict=True))
     assert point_words.doubt(drift["uniform"]) == "the machine lost 34 % of its pace"
     assert not any(point_words.doubt(drift[q]) for q in ("float32", "hqgnn", "sign"))
     assert not point_words.doubt(budget.configurations(points(), Budget("recall@20"))["drift"].iloc[0])
+    assert dict(zip(table["quantizer"], table["latency"], strict=True))["uniform"] == 60
+    quiet = points(seed=1, calibration_drift=0.0, latency_p99_us=[300.0, 50.0, 50.0, 20.0])
+    both = budget.configurations(pd.concat([slow, quiet]), Budget("recall@20")).set_index("quantizer")
+    assert both.loc["uniform", "latency"] == 50 and both.loc["float32", "latency"] == 350
+    assert not point_words.doubt(both.loc["uniform", "drift"])
 
 
 def test_a_limit_of_what_was_not_measured_is_not_told_as_met():
@@ -111,6 +122,15 @@ def test_a_limit_of_what_was_not_measured_is_not_told_as_met():
     named = {"kept": "quality", "latency": "time", "index_bytes": "memory"}
     told = [budget_words.misses(row, named) for row in over.to_dict("records")]
     assert told == ["quality not measured, time, memory", "quality", "", ""]
+
+
+def test_a_difference_tells_of_which_seeds_it_is():
+    row, best = (pd.Series({"quality": q, "seeds": len(s), "of_seeds": s}) for q, s in ((0.2, [0]), (0.21, [0, 1])))
+    found = Decision(pd.DataFrame(), differences={"a": budget.Difference(-0.01, -0.02, -0.005, 1)})
+    assert budget_words.difference(found, "a", row, best) == "-0.0100 (-0.0200 to -0.0050, 1 seed that both have)"
+    assert budget_words.difference(found, "b", row, best) == "-0.0100, not of the same seeds"
+    best["of_seeds"] = [2, 3]
+    assert budget_words.difference(found, "b", row, best) == "-0.0100, of other seeds"
 
 
 def test_the_preference_decides():
@@ -140,8 +160,12 @@ def test_runners_up_are_better_in_something():
     table = budget.configurations(points(), Budget("recall@20"))
     worse = table.index[table["quantizer"] == "hqgnn"][0]
     best = table.index[table["quantizer"] == "float32"][0]
-    assert set(budget.alternatives(table, best)["quantizer"]) == {"uniform", "hqgnn", "sign"}
-    assert set(budget.alternatives(table, worse)["quantizer"]) == {"float32", "sign"}, "uniform saves less than 2 %"
+    assert set(budget.alternatives(table, best, {})["quantizer"]) == {"uniform", "hqgnn", "sign"}
+    assert set(budget.alternatives(table, worse, {})["quantizer"]) == {"float32", "sign"}, "uniform saves less than 2 %"
+    lucky = table.assign(quality=[0.2, 0.198, 0.199, 0.3], index_bytes=256e6, latency=400.0)
+    paired = {label: budget.Difference(-0.04, -0.05, -0.03, 1) for label in table.index[1:]}
+    assert budget.alternatives(lucky, best, {})["quantizer"].tolist() == ["sign"]
+    assert budget.alternatives(lucky, best, paired).empty, "worse on the seeds that both have"
 
 
 # --- The page.
@@ -180,9 +204,22 @@ def test_at_a_catalogue_size_only_what_was_measured_there_counts(show, runs, roo
     assert "of 4 measured configurations" in texts(app) or "of 3 measured configurations" in texts(app)
 
 
+def test_doubtful_times_are_told(show, runs, root):
+    for run_id in runs:
+        path = root / run_id / "manifest.json"
+        manifest = json.loads(path.read_text())
+        for row in manifest["measurements"]:
+            row["value"] = 34.2 if row["metric"] == "calibration_drift" else row["value"]
+        write_json(path, manifest)
+    make_runs.publish(root)
+    app = show("budget", b_keep="50")
+    assert "Its times are in doubt:** the machine lost 34 % of its pace while they were taken" in texts(app)
+    assert set(app.dataframe[-1].value["Times in doubt"]) == {"the machine lost 34 % of its pace"}
+
+
 def test_what_shares_no_seed_with_the_recommended_one_is_told_as_not_compared(show, root):
     make_runs.make_runs(root, 16)  # another seed, with as many dimensions of its own
-    assert "have no seed in common with it" in texts(show("budget", b_keep="50"))
+    assert "share no seed with it" in texts(show("budget", b_keep="50"))
 
 
 def test_runs_of_which_no_users_were_kept_are_recommended_without_a_chance(show, root):

@@ -6,6 +6,7 @@ import pytest
 
 from dashboard import own_data, own_job
 from engine.data import own
+from engine.errors import FewbitsError
 from tests.dashboard import make_runs
 from tests.dashboard.conftest import button, texts
 
@@ -64,6 +65,15 @@ def test_a_full_disk_is_a_sentence_and_the_rest_of_the_page_is_there(show, root,
     app = upload(show("data_sets"), "a.csv", b"user,item\na,b\n")
     assert "set TMPDIR to another folder" in app.error[0].value and "mistake in the dashboard" not in texts(app)
     assert "Prepared splits" in texts(app)
+
+
+def test_without_any_folder_for_temporary_files_it_is_the_same_sentence(show, root, monkeypatch):
+    def none():
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr(own_job.tempfile, "gettempdir", none)
+    with pytest.raises(FewbitsError, match="could not be written to any folder for temporary files"):
+        own_job.keep("1", "a.csv", memoryview(b""))
 
 
 def test_a_name_that_is_taken_is_said_before_the_file_is_read(show, root):

@@ -59,3 +59,10 @@ def test_a_budget_counts_the_lengths_that_there_are(short, show, root):
     make_runs.make_runs(root, 8, dataset="other")
     app = show("budget", {"b_data": "demo"}, b_k="100")
     assert offered(app) == ["10"] and "no float32 run" not in texts(app)
+
+
+def test_trade_offs_are_shown_at_the_lengths_that_there_are(short, show):
+    for asked in ({}, {"t_k": "100"}):
+        app = show("tradeoffs", **asked)
+        assert not app.exception and not app.error
+        assert offered(app) == ["10"] and app.get("plotly_chart")

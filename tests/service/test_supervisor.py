@@ -50,7 +50,7 @@ def test_an_attempt_that_ends_before_it_began_is_given_up_after_three(root):
     serve(root, executor, ids)
     assert len(executor.started) == folders.ATTEMPTS
     row = catalog.runs(root).iloc[0]
-    assert row["state"] == "failed" and "ended 3 times before it began" in row["error"]
+    assert row["state"] == "failed" and "ended before it began, at attempt 3 of 3" in row["error"]
     inbox.retry(root, ids[0])
     serve(root, ScriptedExecutor(COMMIT), ids)
     assert catalog.runs(root)["state"].tolist() == ["done"], "asked again, it has three attempts again"

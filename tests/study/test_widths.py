@@ -78,3 +78,6 @@ def test_what_was_not_measured_is_not_told_as_missing_the_mark(tmp_path):
     words = safe_words(points[~narrow & ~begun])
     assert "2 bits miss it on gowalla; 2 bits are not measured on my-shop)" in words
     assert "4 bits (99.5 ± 0.4 % on gowalla to 99.5 ± 0.4 % on my-shop;" in words
+    signs = (points["dataset"] == "my-shop") & ~points["form"].isin(["float32 32 bit", "sign 1 bit"])
+    words = safe_words(points[~signs & ~begun])
+    assert "every data set is none (at 8 bits: 100.0 ± 0.4 % on gowalla; not measured on my-shop) with" in words
