@@ -27,10 +27,9 @@ from engine.study.plan import DATASETS, plan
     help="Data sets, comma-separated; the rows of others stay as they are.",
 )  # fmt: skip
 @click.option(
-    "--keep",
-    is_flag=True,
-    help="Keep the rows that lie there, but for models that were measured here, on another machine, in all their forms.",
-)
+    "--keep", is_flag=True,
+    help="Keep the rows that lie there, but for models of other machines that were measured here in all their forms.",
+)  # fmt: skip
 @ROOT
 def collect(to: Path, datasets: str, keep: bool, root: Path | None) -> None:
     """Write the rows of the study's runs on these data sets, and its failed runs with their reasons, as Parquet.
