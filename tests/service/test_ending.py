@@ -82,3 +82,6 @@ def test_stopping_the_engine_in_good_order_costs_no_attempt(root):
     supervisor.serve(watch=stop_once_begun)
     folder = folders.run_folder(root, ids[0])
     assert (folder.state(), folder.attempts()) == ("queued", 0)
+    supervisor.stopping, supervisor.executor = False, ScriptedExecutor(COMMIT)
+    supervisor.serve(until=ids)
+    assert (folder.state(), folder.attempts()) == ("done", 1), "nor does its next turn count the one that was ended"
