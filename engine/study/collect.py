@@ -15,7 +15,7 @@ from engine.spec import parse_spec
 from engine.store import reference
 from engine.store.folders import RunFolder
 from engine.store.rows import ROWS, read_run
-from engine.study.coverage import Key, key
+from engine.study.coverage import Key, key, model
 from engine.study.figures import KEPT_EPOCH
 from engine.study.forms import form_text
 from engine.study.tail import SHARES, share_rows
@@ -65,42 +65,52 @@ def write(
             rows += [{**row, **_about(run)} for row in measured]
         if number % 100 == 0:
             say(f"{number} of {len(folders)} runs read")
-    collected = {dataset for dataset, *_ in planned}
-    waiting = _waiting(before[0], runs, planned) if keep else set()
-    runs, rows = ([row for row in table if row["run_id"] not in waiting] for table in (runs, rows))
-    done = {run["run_id"]: run for run in runs if run["state"] == "done"}
-    machines = {_model(run): run["hardware"] for run in done.values()}
-
-    def stays(run: dict[str, Any]) -> bool:
-        same = machines.get(_model(run)) in (None, run["hardware"])
-        return run["dataset"] not in collected or (keep and run["run_id"] not in done and same)
-
-    kept = [run for run in before[0] if stays(run)]
-    gone = {_key(run) for run in before[0]} - {_key(run) for run in kept}
-    replaced = len(gone & {_key(run) for run in done.values()})
+    kept, runs, waiting = _merged(before[0], runs, planned, keep)
     ids = {run["run_id"] for run in kept}
+    done = {_key(run) for run in runs if run["state"] == "done"}
+    gone = {_key(run) for run in before[0]} - {_key(run) for run in kept}
+    rows = [
+        *(row for row in before[1] if row["run_id"] in ids),
+        *(row for row in rows if row["run_id"] not in waiting),
+    ]
     runs = [*kept, *(run for run in runs if run["run_id"] not in ids)]  # what failed here alone is done elsewhere
-    rows = [*(row for row in before[1] if row["run_id"] in ids), *rows]
     size = reference.write(to, sorted(runs, key=_order), rows)
     failed = sum(run["state"] in FAILED for run in runs)
-    return {"done": len(runs) - failed, "failed": failed, "bytes": size, "kept": len(kept), "replaced": replaced,
-            "dropped": len(gone) - replaced, "others": others, "wait": len(waiting)}  # fmt: skip
-
-
-def _waiting(before: Sequence[dict[str, Any]], runs: Sequence[dict[str, Any]], planned: Collection[Key]) -> set[str]:
-    """Return the finished runs of models of which another machine has forms that were not measured here."""
-    here: dict[tuple[str, str], set[Key]] = {}
-    machines: dict[tuple[str, str], str] = {}
-    for run in runs:
-        if run["state"] == "done":
-            here.setdefault(_model(run), set()).add(_key(run))
-            machines[_model(run)] = run["hardware"]
-    lacking = {
-        _model(run) for run in before
-        if run["state"] == "done" and machines.get(_model(run), run["hardware"]) != run["hardware"]
-        and _key(run) in planned and _key(run) not in here[_model(run)]
+    return {
+        "done": len(runs) - failed, "failed": failed, "bytes": size, "kept": len(kept), "replaced": len(gone & done),
+        "dropped": len(gone - done), "others": others, "wait": len(waiting),
     }  # fmt: skip
-    return {run["run_id"] for run in runs if run["state"] == "done" and _model(run) in lacking}
+
+
+def _merged(
+    before: Sequence[dict[str, Any]], here: Sequence[dict[str, Any]], planned: Collection[Key], keep: bool
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], set[str]]:
+    """Return what stays of the runs of before, what counts of those here, and the ids of those that wait: finished ones
+    of models of which another machine has forms that were not measured here.
+    """
+    collected = {dataset for dataset, *_ in planned}
+    if not keep:
+        return [run for run in before if run["dataset"] not in collected], list(here), set()
+    keys = {id(run): _key(run) for run in (*before, *here)}
+    done = [run for run in here if run["state"] == "done"]
+    machines = {model(keys[id(run)]): run["hardware"] for run in done}
+    measured = {keys[id(run)] for run in done}
+
+    def elsewhere(run: dict[str, Any]) -> bool:
+        return machines.get(model(keys[id(run)]), run["hardware"]) != run["hardware"]
+
+    more = {
+        model(of) for run in before
+        if run["state"] == "done" and elsewhere(run) and (of := keys[id(run)]) in planned and of not in measured
+    }  # fmt: skip
+    waiting = {run["run_id"] for run in done if model(keys[id(run)]) in more}
+    taken = {run["run_id"] for run in done} - waiting
+    kept = [
+        run for run in before
+        if run["dataset"] not in collected
+        or (run["run_id"] not in taken and (model(keys[id(run)]) in more or not elsewhere(run)))
+    ]  # fmt: skip
+    return kept, [run for run in here if run["run_id"] not in waiting], waiting
 
 
 def _key(run: dict[str, Any]) -> Key:
@@ -129,11 +139,6 @@ def _validated(folder: RunFolder) -> list[dict[str, Any]]:
         return []
     about = {**dict.fromkeys(ROWS.names), "run_id": folder.run_id, "index": manifest["measurements"][0]["index"]}
     return [{**about, "metric": KEPT_EPOCH, "value": float(epoch), "unit": "epoch"}]
-
-
-def _model(run: dict[str, Any]) -> tuple[str, str]:
-    """Return what tells the models of a study apart; of a failed run too, which may have none."""
-    return run["dataset"], json.dumps(json.loads(run["spec"])["model"], sort_keys=True)
 
 
 def _order(run: dict[str, Any]) -> tuple[str, str]:

@@ -14,6 +14,7 @@ HOW = (
 )
 Key = tuple[str, str, int, tuple[int, ...], ModelSpec]
 """Data set, form, the split's seed, how users are searched, and the model."""
+Model = tuple[str, int, ModelSpec]
 
 
 def rows(runs: pd.DataFrame) -> Iterator[list[str]]:
@@ -45,8 +46,8 @@ def missing(asked: Sequence[Planned], runs: pd.DataFrame, hardware: str) -> list
     """
     done = _done(runs)
     lacking = {key(run.spec, run.form) for run in asked} - set(done)
-    elsewhere = {_model(of) for of, machine in done.items() if machine != hardware} & {_model(of) for of in lacking}
-    wanted = lacking | {of for of in done if _model(of) in elsewhere}
+    elsewhere = {model(of) for of, machine in done.items() if machine != hardware} & {model(of) for of in lacking}
+    wanted = lacking | {of for of in done if model(of) in elsewhere}
     names, seeds = dict.fromkeys(run.spec.dataset for run in asked), {run.spec.model.seed for run in asked}
     every: dict[Key, Planned] = {}
     for run in (*plan(list(names)), *asked, *plan(list(names), sorted(seeds))):
@@ -78,7 +79,8 @@ def key(spec: RunSpec, form: str) -> Key:
     return spec.dataset, form, spec.split_seed, spec.query_bits, spec.model
 
 
-def _model(of: Key) -> tuple[str, int, ModelSpec]:
+def model(of: Key) -> Model:
+    """Return what a run shares with all of its model: data set, the split's seed and the settings."""
     dataset, _, split_seed, _, model = of
     return dataset, split_seed, model
 
