@@ -17,7 +17,7 @@ from engine.store.folders import RunFolder, run_folders, runs_root
 from engine.study.plan import DATASETS, plan
 
 
-@click.command(epilog="Example:  python -m engine study collect --to runs/reference")
+@click.command(epilog="Example:  python -m engine study collect --dataset my-shop")
 @click.option(
     "--to", "to", type=click.Path(path_type=Path), default=reference.folder, show_default=False,
     help="Folder to write to; default: where the dashboard reads, runs/reference in the repository.",
@@ -30,14 +30,18 @@ from engine.study.plan import DATASETS, plan
     "--keep", is_flag=True,
     help="Keep the rows that lie there, but for models of other machines that were measured here in all their forms.",
 )  # fmt: skip
+@click.option("--drop", is_flag=True, help="Let rows go that lie there of these data sets and were not measured here.")
 @ROOT
-def collect(to: Path, datasets: str, keep: bool, root: Path | None) -> None:
+def collect(to: Path, datasets: str, keep: bool, drop: bool, root: Path | None) -> None:
     """Write the rows of the study's runs on these data sets, and its failed runs with their reasons, as Parquet.
 
-    No data, no vectors, nothing of single users or items. What lies there of these data sets is replaced; with --keep
-    it stays, so that several machines can share a study: all runs of one model are of one machine, and one that was
-    measured here only in part waits.
+    No data, no vectors, nothing of single users or items. What lies there of these data sets is replaced where all of
+    it was measured here; else it takes --drop to let the rest go, or --keep, with which it stays, so that several
+    machines can share a study: all runs of one model are of one machine, and one that was measured here only in part
+    waits.
     """
+    if keep and drop:
+        raise FewbitsError("got --keep and --drop: the one leaves rows that were not measured here, the other does not")
     from engine.study.collect import write
     from engine.study.coverage import key
 
@@ -46,7 +50,7 @@ def collect(to: Path, datasets: str, keep: bool, root: Path | None) -> None:
         raise FewbitsError(f"no run on {datasets} in {runs_root(root)}: `python -m engine study reference` makes them")
     defaults = {m["name"]: {o["name"]: o["default"] for o in m["options"]} for m in describe()}
     planned = {key(r.spec, r.form) for r in plan(names(datasets), sorted({f.spec().model.seed for f in chosen}))}
-    said = write(chosen, to, defaults, planned, say, keep)
+    said = write(chosen, to, defaults, planned, say, keep, drop)
     left_out = f"; {said['others']:,} that are not of the study are left out" * bool(said["others"])
     told = keep or said["kept"] + said["replaced"] + said["dropped"] > 0
     before = f" ({said['kept']:,} from before, {said['replaced']:,} replaced, {said['dropped']:,} dropped)" * told

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from engine.errors import FewbitsError
 from engine.spec import parse_spec
 from engine.store import reference
 from engine.store.folders import RunFolder
@@ -32,6 +33,7 @@ def write(
     planned: Collection[Key],
     say: Callable[[str], None] = lambda _: None,
     keep: bool = False,
+    drop: bool = False,
 ) -> dict[str, int]:
     """Write the rows of the study's finished and failed runs; return how many there are of each, the bytes written,
     how many runs were "kept" from before, how many others of before were "replaced" and "dropped", how many here are
@@ -45,6 +47,12 @@ def write(
     keep : whether the rows that lie there of these data sets stay, but for those of the same runs, and of models that
         were measured in ``folders`` on another machine. A model that was measured here in fewer forms than there stays
         there: what is here of it waits. Rows of other data sets stay in any case.
+    drop : whether rows may go that lie there of these data sets and of which nothing was measured here.
+
+    Raises
+    ------
+    FewbitsError
+        Such rows would be lost, and neither ``keep`` nor ``drop`` is set; nothing is written.
     """
     before, others = reference.stored(to), 0
     shares = _shares(*before) if keep else {}
@@ -69,6 +77,12 @@ def write(
     ids = {run["run_id"] for run in kept}
     done = {_key(run) for run in runs if run["state"] == "done"}
     gone = {_key(run) for run in before[0]} - {_key(run) for run in kept}
+    lost = {_key(run) for run in before[0] if run["state"] == "done"} & gone - done
+    if lost and not keep and not drop:
+        raise FewbitsError(
+            f"{len(lost):,} runs whose rows lie in {to} were not measured here and would be lost: --keep leaves them "
+            "there, --drop writes what was measured here alone"
+        )
     rows = [
         *(row for row in before[1] if row["run_id"] in ids),
         *(row for row in rows if row["run_id"] not in waiting),

@@ -25,11 +25,21 @@ def joins_what_another_machine_measured(study, to, small):
     _other_forms_of_a_model_stay_on_the_same_machine_alone(study, to, collect)
     _a_model_of_which_another_machine_has_more_waits(study, to, collect, small)
     _what_failed_here_alone_takes_nothing_away(study, to, collect)
-    assert "2 runs (0 from before, 2 replaced, 17 dropped), 1 failed" in study(*collect).stdout
+    _rows_are_lost_only_where_that_was_asked(study, to, collect)
+    assert "2 runs (0 from before, 2 replaced, 17 dropped), 1 failed" in study(*collect, "--drop").stdout
     assert set(reference.points(to)["seed"]) == {0}
     ship(to, ["ml-1m"], ["itq"])
     assert "5 runs (3 from before, 0 replaced, 0 dropped), 1 failed" in study(*collect).stdout, "other sets' rows stay"
     assert set(reference.runs(to)["dataset"]) == {"demo", "gowalla", "ml-1m"}
+
+
+def _rows_are_lost_only_where_that_was_asked(study, to, collect):
+    """One run of one's own on a set of the study would else take all its shipped rows away."""
+    before = {path.name: path.read_bytes() for path in to.iterdir()}
+    refused = study(*collect)
+    assert refused.returncode == 1 and "17 runs whose rows lie in" in refused.stderr
+    assert "got --keep and --drop" in study(*collect, "--keep", "--drop").stderr
+    assert {path.name: path.read_bytes() for path in to.iterdir()} == before
 
 
 def _what_is_shipped_is_not_missing(study, to):
