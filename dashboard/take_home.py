@@ -52,7 +52,8 @@ def _index(folder: RunFolder) -> None:
     )  # fmt: skip
     st.caption(
         "The index as it was measured (safetensors), what was measured, the items' names where there are any, and "
-        "`search.py`: `engine.indexes.load(path).search(vectors, k)`, without torch or streamlit."
+        "`search.py`: `engine.indexes.load(path).search(vectors, k)`, without torch or streamlit. "
+        + bundle.searched_with(folder)["meaning"].replace("'turn.safetensors'", "path")
     )
 
 

@@ -45,6 +45,7 @@ class Coded:
     items: Codes
     users: Codes
     vectors: np.ndarray  # float32 [U, D], the users as float32 queries
+    turn: np.ndarray | None  # float64 [D, D], what turned them, where the method turns
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +87,7 @@ def run(spec: RunSpec, folder: RunFolder, report: Any) -> list[dict[str, Any]]:
     index = indexes.build(coded.items, TIE_SEED)
     clock.stop("build_s")
     queries = {b: coded.vectors if b == FLOAT_BITS else index.pack_queries(coded.users) for b in spec.query_bits}
-    index, queries = _write_and_read_back(folder, index, queries)
+    index, queries = _write_and_read_back(folder, index, queries, coded.turn)
 
     timings = {**clock.seconds, "train_s": float(made.checkpoint.meta["train_s"])}
     if made.tuned is not None:
@@ -134,7 +135,7 @@ def _coded(quantizer: Any, split: Split, layers: list[np.ndarray]) -> "Coded":
     tables = split.tables(layers)
     quantizer.fit(tables, split.counts())
     items, users = quantizer.codes(tables["item"], "item"), quantizer.codes(tables["user"], "user")
-    return Coded(items, users, quantizer.vectors(tables["user"], "user"))
+    return Coded(items, users, quantizer.vectors(tables["user"], "user"), quantizer.turn())
 
 
 def _valid_ndcgs(spec: RunSpec, split: Split, coded: "Coded") -> np.ndarray:
@@ -163,10 +164,14 @@ def _reference(checkpoint: Checkpoint, layers: list[np.ndarray], split: Split, r
     return read_ids(path, k)
 
 
-def _write_and_read_back(folder: RunFolder, index: Any, queries: dict[int, Any]) -> tuple[Any, dict[int, Any]]:
+def _write_and_read_back(
+    folder: RunFolder, index: Any, queries: dict[int, Any], turn: np.ndarray | None
+) -> tuple[Any, dict[int, Any]]:
     """Save the packed items and queries, and return them as a server would load them."""
     with disk_errors(folder.path):
         indexes.save(index, folder.file("index.safetensors"))
+        if turn is not None:
+            indexes.save_turn(turn, folder.file("turn.safetensors"))
         for bits, packed in queries.items():
             indexes.save_queries(packed, folder.file(f"queries_{bits}.safetensors"))
     loaded = {bits: indexes.load_queries(folder.file(f"queries_{bits}.safetensors")) for bits in queries}

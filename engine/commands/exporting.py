@@ -28,7 +28,8 @@ from engine.store.prepared import ROW_GROUP
 def export(run_id: str, to: Path, queries: bool, lists: bool, as_json: bool, root: Path | None) -> None:
     """Take a finished run home: its index, what was measured, labels, terms of the data, and an example that serves it.
 
-    `engine.indexes.load("FOLDER/index.safetensors").search(vectors, k)` searches it, without torch or streamlit.
+    `engine.indexes.load("FOLDER/index.safetensors").search(vectors, k)` searches it, without torch or streamlit; which
+    vectors that can be the manifest says under `queries`.
     """
     folder = done(runs_root(root), run_id)
     to = to.expanduser()

@@ -58,7 +58,7 @@ class Interactions:
     """Pairs of a user and an item, ids dense from 0, no pair twice.
 
     ``time`` is in seconds since 1970, ``rating`` in the source's own unit; both are None where the source has none, and
-    so are the labels (one a user or item, not necessarily unique).
+    so are the labels (one a user or item, not necessarily unique) and the keys, by which the source knows an item.
     """
 
     user: np.ndarray  # int32 [n]
@@ -69,6 +69,7 @@ class Interactions:
     rating: np.ndarray | None = None  # float32 [n]
     user_labels: tuple[str, ...] | None = None
     item_labels: tuple[str, ...] | None = None
+    item_keys: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.user)

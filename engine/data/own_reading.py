@@ -28,12 +28,12 @@ def read_own(folder: Path) -> Reading:
             raise KeyError("meta.json")
         report, users, items = content["report"], _read(folder, "users"), _read(folder, "items")
         table = _read(folder, "interactions")
-        labels = pc.coalesce(items["title"], items["key"])
+        named = [_texts(column) for column in (pc.coalesce(items["title"], items["key"]), items["key"])]
         sizes = (report["users"], report["items"])
         if (len(users), len(items)) != sizes or len(table) != report["interactions"]:
             raise KeyError("other counts")
         parts = [
-            _part(table.filter(pc.equal(table["part"], part)), sizes, _texts(users["key"]), _texts(labels))
+            _part(table.filter(pc.equal(table["part"], part)), sizes, _texts(users["key"]), *named)
             for part in ("train", "test")
         ]
         vectors = _vectors(folder, sizes, own.dim(content)) if own.dim(content) else None
@@ -56,14 +56,16 @@ def _read(folder: Path, name: str) -> pa.Table:
     return pq.read_table(folder / f"{name}.parquet")
 
 
-def _part(table: pa.Table, sizes: tuple[int, int], users: tuple[str, ...], items: tuple[str, ...]) -> Interactions:
+def _part(
+    table: pa.Table, sizes: tuple[int, int], users: tuple[str, ...], items: tuple[str, ...], keys: tuple[str, ...]
+) -> Interactions:
     user, item = (table[name].to_numpy().astype(np.int32) for name in ("user", "item"))
     for values, n in ((user, sizes[0]), (item, sizes[1])):
         if len(values) and not 0 <= values.min() <= values.max() < n:
             raise KeyError("ids beyond the tables")
     time = table["time"]
     times: Any = None if time.null_count else time.to_numpy().astype(np.int64)
-    return Interactions(user, item, *sizes, time=times, user_labels=users, item_labels=items)
+    return Interactions(user, item, *sizes, time=times, user_labels=users, item_labels=items, item_keys=keys)
 
 
 def _texts(column: pa.ChunkedArray) -> tuple[str, ...]:

@@ -45,12 +45,13 @@ class Split:
     rule: str
     user_labels: tuple[str, ...] | None = None
     item_labels: tuple[str, ...] | None = None
+    item_keys: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
     vectors: Vectors | None = None
 
     @cached_property
     def fingerprint(self) -> str:
-        """The first 16 hex digits of a SHA-256 over sizes, parts and vectors; labels, rule and notes do not count."""
+        """The first 16 hex digits of a SHA-256 over sizes, parts and vectors; names, rule and notes do not count."""
         digest = hashlib.sha256(f"{self.n_users} {self.n_items}".encode())
         for part in (self.train, self.valid, self.test):
             digest.update(part.indptr.astype("<i8").tobytes())  # its length is fixed and tells that of the items
@@ -130,6 +131,7 @@ def split(dataset: str, reading: Reading, seed: int = 0) -> Split:
         rule=rule,
         user_labels=data.user_labels,
         item_labels=data.item_labels,
+        item_keys=data.item_keys,
         notes=tuple(notes),
         vectors=reading.vectors,
     )

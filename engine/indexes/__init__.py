@@ -22,7 +22,10 @@ from engine.indexes.product import ProductIndex
 from engine.indexes.reranked import RerankedIndex
 from engine.indexes.scalar import ScalarIndex
 
-__all__ = ["LAYOUTS", "Hits", "Index", "Packed", "build", "load", "load_queries", "save", "save_queries"]
+__all__ = [
+    "LAYOUTS", "Hits", "Index", "Packed", "build", "load", "load_queries", "load_turn", "save", "save_queries",
+    "save_turn",
+]  # fmt: skip
 
 LAYOUTS: dict[str, type[Index]] = {
     "flat": FlatIndex,
@@ -35,6 +38,7 @@ LAYOUTS: dict[str, type[Index]] = {
 }
 INDEX_FORMAT = "fewbits-index-2"
 QUERIES_FORMAT = "fewbits-queries-2"
+TURN_FORMAT = "fewbits-turn-1"
 
 
 def build(codes: Codes, seed: int = 0) -> Index:
@@ -94,6 +98,26 @@ def load_queries(path: Path) -> np.ndarray | Packed:
         return Packed.from_arrays(meta["layout"], int(meta["dim"]), int(meta["bits"]), arrays)
     except (KeyError, ValueError) as error:
         raise FewbitsError(f"{path}: arrays and metadata do not fit each other: {error}") from error
+
+
+def save_turn(turn: np.ndarray, path: Path) -> None:
+    """Write the orthogonal map, float64 [d, d], that turns users' vectors into queries of an index."""
+    save_file({"turn": np.ascontiguousarray(turn)}, path, {"format": TURN_FORMAT})
+
+
+def load_turn(path: Path) -> np.ndarray:
+    """Return the R in a file, float64 [d, d]: ``(u @ R).astype(numpy.float32)`` is what users u [B, d] search with.
+
+    Raises
+    ------
+    FewbitsError
+        Where there is no such file, where it is truncated, and where it holds something else.
+    """
+    arrays, _ = _read(path, TURN_FORMAT)
+    turn = arrays.get("turn", np.empty(0))
+    if turn.ndim != 2 or turn.shape[0] != turn.shape[1]:
+        raise FewbitsError(f"{path}: got shape {list(turn.shape)}, expected one square matrix named turn")
+    return turn
 
 
 def _read(path: Path, expected: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:

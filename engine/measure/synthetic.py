@@ -58,6 +58,7 @@ class FakeSplit:
     rule: str = "fake: every third item of a user is held out"
     notes: tuple[str, ...] = ("2 users have no test items: left out of the means",)
     fingerprint: str = "f" * 16
+    item_keys: None = None
     labelled: bool = True
 
     @property

@@ -27,6 +27,8 @@ class Quantizer(ABC):
     link: ClassVar[str] = ""
     bits: ClassVar[tuple[int, ...]]
     trained: ClassVar[bool] = False
+    turns: ClassVar[bool] = False
+    """Whether users' vectors are turned before they are searched, by the map that `turn` returns."""
     peer: ClassVar[bool] = False
     """Whether it stands for another library's index, whose lists and bytes are that library's affair."""
 
@@ -58,6 +60,13 @@ class Quantizer(ABC):
     def vectors(self, layers: Sequence[Any], table: str) -> Any:
         """Return the vectors to be coded, [n, D]: the mean of the layers. Users' are the float32 queries as well."""
         return sum(layers[1:], layers[0]) / len(layers)
+
+    def turn(self) -> np.ndarray | None:
+        """Return the orthogonal R, float64 [d, d], with which a user's vector u is searched as u R; None: as it is.
+
+        After `fit`. Methods that are tuned have users' vectors of their own, which no map gives.
+        """
+        return None
 
     @abstractmethod
     def codes(self, layers: Sequence[Any], table: str) -> Codes:

@@ -45,7 +45,7 @@ from engine.codes import Book, ProductCodes
 from engine.errors import FewbitsError
 from engine.quantizers.base import Quantizer, as_matrix
 from engine.quantizers.kmeans import check_subspaces, improved, kmeans_books, nearest, sample
-from engine.quantizers.rotation import LARGEST, procrustes, rotated
+from engine.quantizers.rotation import LARGEST, Turned, procrustes, rotated
 from engine.quantizers.uniform import importance, relative_scale
 from engine.spec import Strict
 
@@ -96,7 +96,7 @@ class Pq(Quantizer):
         return nearest_codes(as_matrix(self.vectors(layers, table), table), book_of(self, table), self.options)
 
 
-class Opq(Quantizer):
+class Opq(Turned):
     """Product quantization after a learned rotation."""
 
     name = "opq"
@@ -107,7 +107,6 @@ class Opq(Quantizer):
     )
     link = "https://doi.org/10.1109/TPAMI.2013.240"
     bits = (8, 4)
-    rotation: np.ndarray | None = None
 
     class Options(ProductOptions):
         """The options of `Opq`."""
@@ -119,14 +118,10 @@ class Opq(Quantizer):
 
     def fit(self, tables: Mapping[str, Sequence[Any]], counts: Mapping[str, np.ndarray]) -> None:
         """Learn the rotation from the item vectors, then the centroids of both tables."""
-        items = as_matrix(super().vectors(tables["item"], "item"), "item")
+        items = self.plain(tables["item"], "item")
         self.rotation = learned_rotation(items, self.options, 1 << self.width, np.random.default_rng(self.seed))
         vectors = {table: self.vectors(layers, table) for table, layers in tables.items()}
         self.books = learned_books(vectors, self.options, 1 << self.width, self.seed)
-
-    def vectors(self, layers: Sequence[Any], table: str) -> np.ndarray:
-        """Return the rotated mean of the layers, float32 [n, d]."""
-        return rotated(as_matrix(super().vectors(layers, table), table), self.rotation)
 
     def codes(self, layers: Sequence[Any], table: str) -> ProductCodes:
         """Return the numbers of the nearest centroids of the rotated vectors."""

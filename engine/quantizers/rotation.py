@@ -2,7 +2,8 @@
 
 Both tables are turned by the same orthogonal R, so inner products stay: <u R, x R> = <u, x>. B = sign(x R), sign(0) =
 +1, is what is stored, with a 2-byte scale a row (float16 relative to the table's largest) unless told otherwise; the
-floats that users are served with are u R. R itself is not part of an index, since queries are kept turned.
+floats that users are served with are u R. R itself is not part of an index, since queries are kept turned; it lies
+beside the index for users who come later (`Quantizer.turn`).
 
 `lsh`: R at random. Moses Charikar, "Similarity Estimation Techniques from Rounding Algorithms", STOC 2002,
 https://doi.org/10.1145/509907.509965: P(sign<r, x> = sign<r, y>) = 1 - angle(x, y) / pi (paper). Differs from the
@@ -47,7 +48,26 @@ class SignOptions(Strict):
     scale: Literal["row", "none"] = Field("row", description="one float16 scale a row, mean|x|, or no scale at all")
 
 
-class Lsh(Quantizer):
+class Turned(Quantizer):
+    """A method that turns both tables by one rotation before it codes them; `fit` finds it."""
+
+    turns = True
+    rotation: np.ndarray | None = None
+
+    def plain(self, layers: Sequence[Any], table: str) -> np.ndarray:
+        """Return the mean of the layers as it comes, float32 [n, d]."""
+        return as_matrix(super().vectors(layers, table), table)
+
+    def vectors(self, layers: Sequence[Any], table: str) -> np.ndarray:
+        """Return the rotated mean of the layers, float32 [n, d]."""
+        return rotated(self.plain(layers, table), self.rotation)
+
+    def turn(self) -> np.ndarray | None:
+        """Return the rotation."""
+        return self.rotation
+
+
+class Lsh(Turned):
     """Signs along random directions."""
 
     name = "lsh"
@@ -58,7 +78,6 @@ class Lsh(Quantizer):
     )
     link = "https://doi.org/10.1145/509907.509965"
     bits = (1,)
-    rotation: np.ndarray | None = None
 
     class Options(SignOptions):
         """The options of `Lsh`."""
@@ -67,16 +86,12 @@ class Lsh(Quantizer):
         """Draw the rotation."""
         self.rotation = random_rotation(tables["item"][0].shape[1], np.random.default_rng(self.seed))
 
-    def vectors(self, layers: Sequence[Any], table: str) -> np.ndarray:
-        """Return the rotated mean of the layers, float32 [n, d]."""
-        return rotated(as_matrix(super().vectors(layers, table), table), self.rotation)
-
     def codes(self, layers: Sequence[Any], table: str) -> ScalarCodes:
         """Return the signs of the rotated vectors."""
         return signs(self.vectors(layers, table), "mean" if self.options.scale == "row" else "none")
 
 
-class Itq(Quantizer):
+class Itq(Turned):
     """Signs after the rotation that brings the item vectors nearest to their signs."""
 
     name = "itq"
@@ -87,26 +102,21 @@ class Itq(Quantizer):
     )
     link = "https://doi.org/10.1109/CVPR.2011.5995432"
     bits = (1,)
-    rotation: np.ndarray | None = None
 
     class Options(SignOptions):
         """The options of `Itq`."""
 
     def fit(self, tables: Mapping[str, Sequence[Any]], counts: Mapping[str, np.ndarray]) -> None:
         """Learn the rotation from the item vectors."""
-        items = as_matrix(super().vectors(tables["item"], "item"), "item")
+        items = self.plain(tables["item"], "item")
         self.rotation = learned_rotation(items, ROUNDS, np.random.default_rng(self.seed))
-
-    def vectors(self, layers: Sequence[Any], table: str) -> np.ndarray:
-        """Return the rotated mean of the layers, float32 [n, d]."""
-        return rotated(as_matrix(super().vectors(layers, table), table), self.rotation)
 
     def codes(self, layers: Sequence[Any], table: str) -> ScalarCodes:
         """Return the signs of the rotated vectors."""
         return signs(self.vectors(layers, table), "mean" if self.options.scale == "row" else "none")
 
 
-class Rabitq(Quantizer):
+class Rabitq(Turned):
     """Signs along random directions, with the scale that makes estimated inner products right on average."""
 
     name = "rabitq"
@@ -117,15 +127,10 @@ class Rabitq(Quantizer):
     )
     link = "https://arxiv.org/abs/2405.12497"
     bits = (1,)
-    rotation: np.ndarray | None = None
 
     def fit(self, tables: Mapping[str, Sequence[Any]], counts: Mapping[str, np.ndarray]) -> None:
         """Draw the rotation."""
         self.rotation = random_rotation(tables["item"][0].shape[1], np.random.default_rng(self.seed))
-
-    def vectors(self, layers: Sequence[Any], table: str) -> np.ndarray:
-        """Return the rotated mean of the layers, float32 [n, d]."""
-        return rotated(as_matrix(super().vectors(layers, table), table), self.rotation)
 
     def codes(self, layers: Sequence[Any], table: str) -> ScalarCodes:
         """Return the signs of the rotated vectors."""

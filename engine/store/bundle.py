@@ -6,7 +6,8 @@
     manifest.json          what it is and what was measured; format, size and SHA-256 of every other file
     TERMS.txt              which data it was made from, and on what terms
     search.py              an example that searches it
-    items.parquet          item, label: where the data set has labels
+    items.parquet          item, key, label: where the data set has labels; key: your own id, in a data set of yours
+    turn.safetensors       the rotation that a user's vector takes before it is searched, where the method has one
     queries_<bits>.safetensors, users.parquet    on request: the users' vectors as they were searched, and their labels
     recommendations.parquet                      on request (`engine.store.recommendations`)
 
@@ -33,7 +34,7 @@ from engine.store.packing import Counted, File, Open, new, package
 from engine.store.scaling import results
 
 FORMAT = "fewbits-bundle-1"
-INDEX, MANIFEST = "index.safetensors", "manifest.json"
+INDEX, TURN, MANIFEST = "index.safetensors", "turn.safetensors", "manifest.json"
 LABELS = {"items.parquet": "item", "users.parquet": "user"}
 """Prepared tables that hold labels, and what their rows are."""
 IDS = "row i of items.parquet is item i of the index, row i of users.parquet the user of query i"
@@ -62,6 +63,7 @@ def export(folder: RunFolder, to: Path, queries: bool = False, lists: bool = Fal
             "format": FORMAT, "run_id": folder.run_id, "made_ns": time.time_ns(),
             "needs": "fewbits[peers]" if form.get("layout") == "peer" else "fewbits",
             "data_set": _terms(folder, run), "index": {"file": INDEX, **form}, "ids": IDS,
+            "queries": searched_with(folder),
             **{name: run.get(name) for name in TOLD},
             "larger_catalogues": [{"items": n, **row} for n, found in results(folder).items() for row in found["rows"]],
             "files": files,
@@ -81,6 +83,12 @@ def whole(folder: RunFolder) -> dict[str, Any]:
     return run
 
 
+def searched_with(folder: RunFolder) -> dict[str, str]:
+    """Return which vectors a finished run's index can be searched with (`engine.store.bundle_texts.queries`)."""
+    run = whole(folder)
+    return bundle_texts.queries(run["spec"]["quantizer"], TURN in run["files"])
+
+
 def size(folder: RunFolder, queries: bool = False) -> int:
     """Return how many bytes a bundle without recommendations will have, to a few kilobytes."""
     files = whole(folder)["files"]
@@ -91,7 +99,7 @@ def size(folder: RunFolder, queries: bool = False) -> int:
 
 def _stored(files: Mapping[str, Any], queries: bool) -> list[str]:
     """Return the names of the run's own files that go into a bundle."""
-    return [INDEX, *(name for name in files if queries and name.startswith("queries_"))]
+    return [name for name in files if name in (INDEX, TURN) or (queries and name.startswith("queries_"))]
 
 
 def _labelled(folder: RunFolder, queries: bool) -> dict[str, Path]:
@@ -111,7 +119,7 @@ def _label_bytes(path: Path) -> int:
     """Return how many bytes ids and labels take of a prepared table."""
     told = pq.ParquetFile(path).metadata
     columns = [told.row_group(g).column(c) for g in range(told.num_row_groups) for c in range(told.num_columns)]
-    return sum(c.total_compressed_size for c in columns if c.path_in_schema in ("item", "user", "label"))
+    return sum(c.total_compressed_size for c in columns if c.path_in_schema in ("item", "user", "key", "label"))
 
 
 def _write_files(
@@ -167,12 +175,13 @@ def _copying(source: Path) -> Callable[[File], object]:
 
 
 def _copying_labels(source: Path, id_column: str) -> Callable[[File], object]:
-    """Ids and labels alone are copied: the prepared tables also hold what the users did."""
+    """Ids, keys and labels alone are copied: the prepared tables also hold what the users did."""
 
     def copy(file: File) -> None:
-        schema = pa.schema([(id_column, pa.int32()), ("label", pa.string())])
+        stored = pq.ParquetFile(source)
+        schema = pa.schema([column for column in stored.schema_arrow if column.name in (id_column, "key", "label")])
         with pq.ParquetWriter(file, schema, compression="zstd") as writer:
-            for batch in pq.ParquetFile(source).iter_batches(ROWS, columns=schema.names):
+            for batch in stored.iter_batches(ROWS, columns=schema.names):
                 writer.write_batch(batch)
 
     return copy

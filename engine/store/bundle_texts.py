@@ -1,7 +1,8 @@
-"""What a bundle says in words: the data's terms, and an example that searches it."""
+"""What a bundle says in words: the data's terms, which vectors can be searched, and an example that searches it."""
 
 from pathlib import Path
 
+from engine import quantizers
 from engine.data import registry
 from engine.errors import FewbitsError
 
@@ -11,6 +12,7 @@ UNKNOWN = (
 EXAMPLE = '''\
 """Search this index: `python search.py`, in a Python that has Fewbits; neither torch nor streamlit is loaded."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -19,17 +21,50 @@ import pyarrow.parquet as pq
 import engine.indexes
 
 here = Path(__file__).parent
+told = json.loads((here / "manifest.json").read_text())["queries"]
 index = engine.indexes.load(here / "index.safetensors")
-labels, stored = here / "items.parquet", here / "queries_32.safetensors"
+labels, turn = here / "items.parquet", here / "turn.safetensors"
+stored = sorted(here.glob("queries_*.safetensors"), key=lambda path: path.stem != "queries_32")
 names = pq.read_table(labels)["label"].to_pylist() if labels.exists() else range(index.n)
-if stored.exists():  # the users' own vectors, float32 [users, dim]
-    vectors = engine.indexes.load_queries(stored)[:3]
-else:  # put yours here; these are random
+if stored:  # the users' own vectors as they were searched, float32 [users, dim] where those are here
+    vectors = engine.indexes.load_queries(stored[0])[:3]
+elif told["from"] == "stored":
+    raise SystemExit(told["meaning"])
+else:  # put your users' vectors here; these are random
     vectors = np.random.default_rng(0).standard_normal((3, index.dim), np.float32)
+    if turn.exists():
+        vectors = (vectors @ engine.indexes.load_turn(turn)).astype(np.float32)
 hits = index.search(vectors, k=10)  # exclude=(indptr, items) leaves out what each user knows already
 for user, (ids, scores) in enumerate(zip(hits.ids, hits.scores, strict=True)):
     print(user, [(names[i], round(float(s), 4)) for i, s in zip(ids, scores, strict=True) if i >= 0])
 '''
+PLAIN = "A user's vector as the model has it, float32 [dim], can be searched."
+TURNED = (
+    "The items were turned by a rotation before they were coded. A user's vector u as the model has it is searched as "
+    "(u @ R).astype(float32), where R = engine.indexes.load_turn('turn.safetensors'); the stored queries are turned."
+)
+LOST = (
+    "The items were turned by a rotation that this run did not keep, since it was made by an older version: search the "
+    "stored queries (export with --queries), or run the configuration again in another folder."
+)
+LEARNED = (
+    "Users' vectors were learned anew together with these codes: search the stored queries (export with --queries). A "
+    "vector of the model that tuning began with gives a list that means nothing."
+)
+
+
+def queries(quantizer: str, turned: bool) -> dict[str, str]:
+    """Return which vectors a finished run's index can be searched with; ``turned``: the run keeps its rotation.
+
+    ``from`` is "model" where a vector of the model serves, turned or not, and "stored" where none but the stored ones
+    do; ``meaning`` says it in a sentence.
+    """
+    method = quantizers.REGISTRY[quantizer]
+    if method.trained:
+        return {"from": "stored", "meaning": LEARNED}
+    if not method.turns:
+        return {"from": "model", "meaning": PLAIN}
+    return {"from": "model", "meaning": TURNED} if turned else {"from": "stored", "meaning": LOST}
 
 
 def terms(dataset: str, root: Path) -> dict[str, object]:

@@ -1,8 +1,8 @@
 """A data set's split as Parquet under ``runs/cache``: what the dashboard reads to show users, items and their names.
 
 The engine writes it once per content: the folder's name ends in the split's fingerprint, by which runs are compared and
-models are found again. Labels, rule and notes are not of the fingerprint, since nothing is trained on them: where a
-later run finds others, they are replaced, and earlier runs show them as well. Nothing else changes.
+models are found again. Labels, keys, rule and notes are not of the fingerprint, since nothing is trained on them: where
+a later run finds others, they are replaced, and earlier runs show them as well. Nothing else changes.
 """
 
 import os
@@ -51,12 +51,12 @@ def save_split(root: Path, split: Any) -> str:
 
 
 def _is_there(folder: Path, split: Any) -> bool:
-    """Return whether a split lies in a folder as it is now: rule, notes and labels are not of the fingerprint."""
+    """Return whether a split lies in a folder as it is now: rule, notes, labels and keys are not of the fingerprint."""
     if read_json(folder / "meta.json") != describe(split) or not all((folder / name).exists() for name in TABLES):
         return False
-    stored = [pq.read_table(folder / name, columns=["label"])["label"] for name in TABLES]
-    labels = [_labels(split.user_labels, split.n_users), _labels(split.item_labels, split.n_items)]
-    return all(column.equals(pa.chunked_array([now])) for column, now in zip(stored, labels, strict=True))
+    users, items = (pq.read_table(folder / name, columns=["label"])["label"] for name in TABLES)
+    now = [(users, split.user_labels), (items, split.item_labels), (item_keys(folder), split.item_keys)]
+    return all(column.equals(pa.chunked_array([_labels(names, len(column))])) for column, names in now)
 
 
 def _write(folder: Path, split: Any) -> None:
@@ -71,6 +71,7 @@ def _write(folder: Path, split: Any) -> None:
     items = {
         "item": pa.array(np.arange(split.n_items, dtype=np.int32)),
         "label": _labels(split.item_labels, split.n_items),
+        "key": _labels(split.item_keys, split.n_items),
         "train_users": pa.array(counts),
     }
     pq.write_table(pa.table(items), folder / "items.parquet", compression="zstd")
@@ -124,8 +125,19 @@ def user_labels(root: Path, key: str) -> list[str | None]:
     return pq.read_table(root / "cache" / key / "users.parquet", columns=["label"])["label"].to_pylist()
 
 
+def item_keys(folder: Path) -> pa.ChunkedArray:
+    """Return by what the items' source knows them, in the order of their ids; null where that is not known.
+
+    It is not of the published sets, nor of a split that an older version prepared.
+    """
+    file = pq.ParquetFile(folder / "items.parquet")
+    if "key" in file.schema_arrow.names:
+        return file.read(["key"])["key"]
+    return pa.chunked_array([_labels(None, file.metadata.num_rows)])
+
+
 def items_table(root: Path, key: str) -> Any:
-    """Return the items (item, label, train_users) as a pandas DataFrame indexed by item id."""
+    """Return the items (item, label, key, train_users) as a pandas DataFrame indexed by item id."""
     path = root / "cache" / key / "items.parquet"
     return _items(path, path.stat().st_mtime_ns)
 

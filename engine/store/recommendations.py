@@ -2,9 +2,11 @@
 
 ::
 
-    user int32, user_label string, query_bits int32, rank int32 (from 1), item int32, item_label string, score float32
+    user int32, user_label string, query_bits int32, rank int32 (from 1), item int32, item_key string,
+    item_label string, score float32
 
-Users ascend, of a user's lists the one of the most query bits comes first. Labels are null where the data set has none.
+Users ascend, of a user's lists the one of the most query bits comes first. Labels are null where the data set has none,
+and keys where it is not one's own: by these its source knows the items. Of users that is the label.
 Scores are the index's own: they order a list and cannot be compared between formats. What a user had in training and
 validation is not in the list. Rows are written group by group: what memory holds are one group and the labels.
 """
@@ -21,12 +23,12 @@ import pyarrow.parquet as pq
 from engine.errors import FewbitsError
 from engine.store.folders import RunFolder
 from engine.store.packing import File
-from engine.store.prepared import ROW_GROUP
+from engine.store.prepared import ROW_GROUP, item_keys
 
 LISTS = "lists.parquet"
 SCHEMA = pa.schema([
     ("user", pa.int32()), ("user_label", pa.string()), ("query_bits", pa.int32()), ("rank", pa.int32()),
-    ("item", pa.int32()), ("item_label", pa.string()), ("score", pa.float32()),
+    ("item", pa.int32()), ("item_key", pa.string()), ("item_label", pa.string()), ("score", pa.float32()),
 ])  # fmt: skip
 
 
@@ -42,10 +44,11 @@ def write(folder: RunFolder, file: File, report: Callable[[int, int], None] | No
     """
     lists = pq.ParquetFile(_lists(folder))
     users, items = (labels(folder, name) for name in ("users.parquet", "items.parquet"))
+    keys = _keys(folder)
     rows = done = 0
     with pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer:
         for batch in lists.iter_batches(ROW_GROUP):
-            table = _long(batch, users, items)
+            table = _long(batch, users, items, keys)
             writer.write_table(table, row_group_size=max(len(table), 1))
             rows, done = rows + len(table), done + len(batch)
             if report:
@@ -73,6 +76,11 @@ def labels(folder: RunFolder, name: str) -> pa.ChunkedArray | None:
     return None if column is None or column.null_count == len(column) else column
 
 
+def _keys(folder: RunFolder) -> pa.ChunkedArray | None:
+    table = prepared_table(folder, "items.parquet")
+    return item_keys(table.parent) if table.exists() else None
+
+
 def _lists(folder: RunFolder) -> Path:
     run = folder.manifest()
     if run is None or LISTS not in run["files"]:
@@ -81,7 +89,7 @@ def _lists(folder: RunFolder) -> Path:
     return folder.file(LISTS)
 
 
-def _long(batch: Any, users: Any, items: Any) -> pa.Table:
+def _long(batch: Any, users: Any, items: Any, keys: Any) -> pa.Table:
     """Return the places of some lists as rows."""
     lengths = pc.list_value_length(batch["items"]).to_numpy(zero_copy_only=False)
     of = np.repeat(np.arange(len(lengths)), lengths)
@@ -90,7 +98,8 @@ def _long(batch: Any, users: Any, items: Any) -> pa.Table:
     columns = {
         "user": user, "user_label": _names(users, user), "query_bits": batch["query_bits"].take(pa.array(of)),
         "rank": pa.array((np.arange(len(of)) - begins[of] + 1).astype(np.int32)),
-        "item": item, "item_label": _names(items, item), "score": pc.list_flatten(batch["scores"]),
+        "item": item, "item_key": _names(keys, item), "item_label": _names(items, item),
+        "score": pc.list_flatten(batch["scores"]),
     }  # fmt: skip
     return pa.table(columns, SCHEMA)
 

@@ -48,6 +48,15 @@ def test_usual_names_of_columns_are_understood():
     }  # fmt: skip
 
 
+def test_items_with_titles_keep_the_ids_that_their_source_knows_them_by(root, tmp_path):
+    rows = [f"{row},Title of {row.split(',')[1]}" for row in ROWS.split()]
+    (tmp_path / "titled.csv").write_text("\n".join(["who,what,name", *rows]))
+    own_import.add("titled", tmp_path / "titled.csv", Choice(user="who", item="what", title="name"), root)
+    split = load_split("titled", root)
+    assert split.item_keys is not None and sorted(split.item_keys) == sorted({f"i{n}" for n in range(22)})
+    assert split.item_labels == tuple(f"Title of {key}" for key in split.item_keys)
+
+
 @pytest.mark.parametrize(("wrong", "words"), [
     ({"item": "who"}, "both user and item"), ({"rating": "stars"}, "give both"), ({"at_least": 3.0}, "give both"),
     ({"split": "last"}, "needs a time column"), ({"core": 0}, "k-core: got 0"), ({"split": "first"}, "random or last"),

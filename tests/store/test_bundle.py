@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -10,11 +11,12 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import save_file
 
-from engine import pipeline
+from engine import indexes, pipeline, quantizers
 from engine.data.split import load_split
 from engine.errors import FewbitsError
 from engine.spec import ModelSpec, RunSpec
@@ -43,6 +45,15 @@ def run(tmp_path_factory, few_samples):
     """Return the folder of a real run of the demo, 4 bits, that trained for a moment."""
     spec = RunSpec(dataset="demo", model=ModelSpec(encoder="mf", dim=8, epochs=1), quantizer="uniform", bits=4)
     folder = create(tmp_path_factory.mktemp("bundle") / "runs", spec)
+    pipeline.run(spec, folder, lambda *_, **__: None)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def turned(run):
+    """Return the folder of a run of the same model whose items are turned before they are coded."""
+    spec = RunSpec(dataset="demo", model=ModelSpec(encoder="mf", dim=8, epochs=1), quantizer="itq", bits=1)
+    folder = create(run.path.parent, spec)
     pipeline.run(spec, folder, lambda *_, **__: None)
     return folder
 
@@ -84,6 +95,53 @@ def test_a_bundle_searches_without_torch_or_streamlit_and_finds_the_stored_lists
         np.testing.assert_array_equal(found["scores"], np.stack(stored["scores"]))
 
 
+def example(home):
+    """Return the finished process of a bundle's example."""
+    return subprocess.run(
+        [sys.executable, home / "search.py"], env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_a_users_vector_straight_from_the_model_finds_its_list_by_the_rotation_that_comes_along(turned, tmp_path):
+    told = bundle.export(turned, tmp_path / "home")
+    assert told["queries"] == {"from": "model", "meaning": bundle_texts.TURNED}
+    split, root = load_split("demo", turned.path.parent), turned.path.parent
+    layers = pipeline.make_codes(turned.spec(), root, split, lambda *_, **__: None).layers
+    users = (sum(layers[1:], layers[0]) / np.float32(len(layers)))[: split.n_users]
+    queries = (users @ indexes.load_turn(tmp_path / "home" / "turn.safetensors")).astype(np.float32)
+    index, seen = indexes.load(tmp_path / "home" / "index.safetensors"), split.seen()
+    stored = pq.read_table(turned.file("lists.parquet"), filters=[("query_bits", "=", 32)]).to_pandas()
+
+    def places_kept(vectors):
+        found = index.search(vectors, 50, (seen.indptr, seen.items)).ids
+        return (found == np.stack(stored.sort_values("user")["items"])).mean()
+
+    assert places_kept(queries) > 0.999
+    assert places_kept(users) < 0.1, "without the rotation a list means nothing"
+    assert len(ast.literal_eval(example(tmp_path / "home").stdout.splitlines()[0].split(" ", 1)[1])) == 10
+
+
+def test_the_example_refuses_vectors_of_a_model_that_the_codes_do_not_know(turned, tmp_path):
+    bundle.export(turned, tmp_path / "home")
+    (tmp_path / "home" / "manifest.json").write_text(json.dumps({"queries": bundle_texts.queries("hqgnn", False)}))
+    told = example(tmp_path / "home")
+    assert told.returncode == 1 and told.stderr.strip() == bundle_texts.LEARNED
+    for path in turned.path.glob("queries_*"):
+        shutil.copy(path, tmp_path / "home")
+    assert example(tmp_path / "home").returncode == 0, "the stored ones serve"
+
+
+def test_every_method_says_which_vectors_its_index_is_searched_with():
+    said = {name: bundle_texts.queries(name, turned=True)["meaning"] for name in quantizers.REGISTRY}
+    assert {n for n, s in said.items() if s == bundle_texts.TURNED} == {"lsh", "itq", "rabitq", "opq"}
+    learned = {"hqgnn", "l2qgcn", "hashgnn", "dpq", "mgqe"}
+    assert {n for n, s in said.items() if s == bundle_texts.LEARNED} == learned
+    plain = {"float32", "float16", "uniform", "sign", "pq", "peer"}
+    assert {n for n, s in said.items() if s == bundle_texts.PLAIN} == plain
+    assert bundle_texts.queries("itq", turned=False) == {"from": "stored", "meaning": bundle_texts.LOST}
+
+
 def test_the_manifest_tells_what_was_measured_and_every_files_checksum(run, tmp_path):
     told = bundle.export(run, tmp_path / "home", lists=True)
     there = {path.name: path.read_bytes() for path in (tmp_path / "home").iterdir()}
@@ -95,7 +153,7 @@ def test_the_manifest_tells_what_was_measured_and_every_files_checksum(run, tmp_
     assert told["measurements"] == run.manifest()["measurements"]
     assert (told["index"]["layout"], told["index"]["dim"], told["needs"]) == ("scalar", "8", "fewbits")
     assert told["data_set"]["terms"] in there["TERMS.txt"].decode()
-    assert pq.read_schema(tmp_path / "home" / "items.parquet").names == ["item", "label"]
+    assert pq.read_schema(tmp_path / "home" / "items.parquet").names == ["item", "label", "key"]
     assert "users.parquet" not in there, "users' names come with their vectors alone"
 
 
@@ -121,6 +179,19 @@ def test_recommendations_are_the_stored_lists_with_names(run, tmp_path):
     assert last["item"].tolist() == list(lists.loc[(1999, 4), "items"])
     assert last["score"].tolist() == list(lists.loc[(1999, 4), "scores"])
     assert table["item"].tolist() == np.concatenate(lists["items"].to_numpy()).tolist()
+
+
+def test_what_is_taken_home_names_items_by_your_own_ids_beside_their_titles(copy, tmp_path):
+    table = recommendations.prepared_table(copy, "items.parquet")
+    items = pq.read_table(table)
+    keys = pa.array([f"SKU-{i}" for i in range(len(items))])
+    pq.write_table(items.set_column(items.schema.get_field_index("key"), "key", keys), table)
+    bundle.export(copy, tmp_path / "home", lists=True)
+    lists = pq.read_table(tmp_path / "home" / "recommendations.parquet").to_pandas()
+    assert lists["item_key"].tolist() == [f"SKU-{i}" for i in lists["item"]]
+    assert lists["item_label"].tolist() == items["label"].take(pa.array(lists["item"])).to_pylist()
+    home = pq.read_table(tmp_path / "home" / "items.parquet")
+    assert home["key"].to_pylist() == keys.to_pylist() and home["label"].equals(items["label"])
 
 
 def test_a_file_that_is_not_what_was_measured_is_not_handed_on(copy, tmp_path):

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 
+import pyarrow.parquet as pq
 import pytest
 
 from engine.data.readers import Reading
@@ -33,6 +34,17 @@ def test_labels_that_changed_are_replaced_and_the_key_by_which_runs_are_compared
     assert prepared.save_split(root, plain) == key
     assert prepared.user_labels(root, key) == [None] * plain.n_users
     assert [path.name for path in (root / "cache").iterdir()] == [key], "nothing is left beside it"
+
+
+def test_keys_are_kept_beside_labels_and_brought_to_a_split_that_was_prepared_without(root, plain):
+    folder = root / "cache" / prepared.save_split(root, labelled(plain, "a"))
+    assert prepared.item_keys(folder).null_count == plain.n_items
+    table = pq.read_table(folder / "items.parquet")
+    pq.write_table(table.drop_columns(["key"]), folder / "items.parquet")
+    assert prepared.item_keys(folder).null_count == plain.n_items, "an older version wrote no such column"
+    keys = tuple(f"SKU-{i}" for i in range(plain.n_items))
+    prepared.save_split(root, dataclasses.replace(labelled(plain, "a"), item_keys=keys))
+    assert tuple(prepared.item_keys(folder).to_pylist()) == keys
 
 
 def test_rule_and_notes_that_changed_are_replaced(root, plain):
