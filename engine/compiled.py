@@ -7,6 +7,7 @@ numba keeps a compiled function until its own file changes. Most of ours are put
 import hashlib
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 SHARED = Path(__file__).parent / "indexes"
@@ -24,6 +25,8 @@ def keep_apart() -> None:
     own = FOLDER / (BEGINS + digest(SHARED))
     if not own.exists():
         _prune(FOLDER)
+        with suppress(OSError):  # where nothing can be written numba says so, if anything is compiled
+            own.mkdir(parents=True, exist_ok=True)  # so that the next process prunes nothing
     os.environ[VARIABLE] = str(own)
 
 
@@ -37,6 +40,14 @@ def digest(folder: Path) -> str:
 
 def _prune(folder: Path) -> None:
     """Delete all but the newest folders of compiled kernels, to make place for one more."""
-    there = sorted(folder.glob(f"{BEGINS}*"), key=lambda path: path.stat().st_mtime, reverse=True)
+    there = sorted(folder.glob(f"{BEGINS}*"), key=_written, reverse=True)
     for old in there[KEPT - 1 :]:
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _written(path: Path) -> float:
+    """Return when a folder was last written; 0 for one that another process has just deleted."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0

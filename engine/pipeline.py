@@ -5,6 +5,7 @@ The first file to read. Everything that is measured is measured on the index as 
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from engine.measure import latency, ranking
 from engine.measure.machine import cores, machine
 from engine.measure.rows import memory_rows, row
 from engine.measure.samples import doubts, summarise
-from engine.spec import FLOAT_BITS, GIVEN, KS, RunSpec, refuse_turning
+from engine.spec import FLOAT_BITS, GIVEN, KS, LATENCY_K, RunSpec, refuse_turning
 from engine.store.files import disk_errors
 from engine.store.folders import RunFolder
 from engine.store.lists import LIST_K, read_ids, write_latency, write_lists, write_users
@@ -58,6 +59,8 @@ class Made:
     tuned: Checkpoint | None
     damping: float
     """The p by which the items' lengths are damped in these codes (`engine.training.damping`)."""
+    seconds: float
+    """What making these codes took; neither tuning nor a look at another form of the model is counted."""
 
 
 def run(spec: RunSpec, folder: RunFolder, report: Any) -> list[dict[str, Any]]:
@@ -72,24 +75,25 @@ def run(spec: RunSpec, folder: RunFolder, report: Any) -> list[dict[str, Any]]:
     FewbitsError
         Whatever a person can mend: the data, the specification, the disk, a diverged training.
     """
-    started_ns, clock = time.time_ns(), _Stopwatch()
+    started_ns = time.time_ns()
     spec, root = quantizers.resolve(spec), folder.path.parent
     own_vectors.check(spec)
     refuse_turning(spec)
     report("reading data", f"reading {spec.dataset}")
     split = load_split(spec.dataset, root, spec.split_seed, lambda text: report("reading data", text))
     split_key = save_split(root, split)
-    made = make_codes(spec, root, split, report, clock)
+    made = make_codes(spec, root, split, report)
     reference = _reference(made.checkpoint, made.layers, split, report)
 
-    clock.start()
     coded = made.coded
+    indexes.warm_up()
+    started = time.perf_counter()
     index = indexes.build(coded.items, TIE_SEED)
-    clock.stop("build_s")
+    timings = {"quantize_s": made.seconds, "build_s": time.perf_counter() - started}
     queries = {b: coded.vectors if b == FLOAT_BITS else index.pack_queries(coded.users) for b in spec.query_bits}
     index, queries = _write_and_read_back(folder, index, queries, coded.turn)
 
-    timings = {**clock.seconds, "train_s": float(made.checkpoint.meta["train_s"])}
+    timings["train_s"] = float(made.checkpoint.meta["train_s"])
     if made.tuned is not None:
         timings["tune_s"] = float(made.tuned.meta["train_s"])
     rows = [row(index, name, seconds, "s") for name, seconds in timings.items()]
@@ -106,36 +110,34 @@ def run(spec: RunSpec, folder: RunFolder, report: Any) -> list[dict[str, Any]]:
     return rows
 
 
-def make_codes(spec: RunSpec, root: Path, split: Split, report: Any, clock: "_Stopwatch | None" = None) -> Made:
+def make_codes(spec: RunSpec, root: Path, split: Split, report: Any) -> Made:
     """Return the codes of both tables, and what they come from; equal arguments give equal codes.
 
     What is trained already is taken from the cache below ``root``, else it is trained now.
     """
-    clock = clock or _Stopwatch()
     checkpoint = obtain(root, spec.model, split, lambda **fields: report("training", **fields))
     report("quantizing", f"checkpoint {checkpoint.key} " + ("reused" if checkpoint.reused else "trained"))
     encoder = encoders.create(spec.model, split)
-    exact, quantizer, tuned = encoder.layers(checkpoint.arrays), quantizers.create(spec), None
+    quantizer, tuned = quantizers.create(spec), None
     if quantizer.trained:
         layers, quantizer, tuned = tune(root, spec, split, checkpoint, lambda **f: report("tuning", **f))
         report("quantizing", f"tuned {tuned.key} " + ("reused" if tuned.reused else "now"))
-        clock.start()
-        coded, share = _coded(quantizer, split, layers), damping.share(tuned.arrays, "model/")
+        (coded, seconds), share = _coded(quantizer, split, layers), damping.share(tuned.arrays, "model/")
     else:
-        clock.start()
         forms = damping.forms(checkpoint.arrays)[: 1 if spec.bits >= WHOLE or quantizer.peer else 2]
         made = [_coded(quantizers.create(spec), split, encoder.layers(arrays)) for arrays in forms]
-        best = damping.preferred([_valid_ndcgs(spec, split, coded) for coded in made]) if len(made) > 1 else 0
-        coded, share = made[best], damping.share(forms[best])
-    clock.stop("quantize_s")
-    return Made(coded, exact, checkpoint, tuned, share)
+        best = damping.preferred([_valid_ndcgs(spec, split, coded) for coded, _ in made]) if len(made) > 1 else 0
+        (coded, seconds), share = made[best], damping.share(forms[best])
+    return Made(coded, encoder.layers(checkpoint.arrays), checkpoint, tuned, share, seconds)
 
 
-def _coded(quantizer: Any, split: Split, layers: list[np.ndarray]) -> "Coded":
-    tables = split.tables(layers)
-    quantizer.fit(tables, split.counts())
+def _coded(quantizer: Any, split: Split, layers: list[np.ndarray]) -> tuple["Coded", float]:
+    """Return what a quantizer makes of a model's layers, and the seconds that it took."""
+    tables, counts, started = split.tables(layers), split.counts(), time.perf_counter()
+    quantizer.fit(tables, counts)
     items, users = quantizer.codes(tables["item"], "item"), quantizer.codes(tables["user"], "user")
-    return Coded(items, users, quantizer.vectors(tables["user"], "user"), quantizer.turn())
+    vectors = quantizer.vectors(tables["user"], "user")
+    return Coded(items, users, vectors, quantizer.turn()), time.perf_counter() - started
 
 
 def _valid_ndcgs(spec: RunSpec, split: Split, coded: "Coded") -> np.ndarray:
@@ -193,8 +195,9 @@ def _measure(
     rows, lists, columns = [], {}, {}
     for bits, packed in queries.items():
         report("searching", f"lists of {split.n_users:,} users, queries of {bits} bits")
-        lists[bits] = index.search(packed, DEPTH, (seen.indptr, seen.items), cores())
-        columns[bits] = ranking.per_user(lists[bits], users, split.test, reference, split.n_items)
+        search = partial(index.search, packed, exclude=(seen.indptr, seen.items), threads=cores())
+        lists[bits], short = search(DEPTH), search(LATENCY_K) if index.depends_on_k else None
+        columns[bits] = ranking.per_user(lists[bits], users, split.test, reference, split.n_items, short=short)
         rows += [row(index, query_bits=bits, **r) for r in ranking.summarise(columns[bits])]
         rows.append(row(index, "users", len(columns[bits]["user"]), "users", query_bits=bits))
         rows.append(row(index, "query_bytes", packed.nbytes / max(len(packed), 1), "bytes", query_bits=bits))
@@ -226,16 +229,3 @@ def _notes(spec: RunSpec, split: Split, made: Made) -> list[str]:
             + ("" if made.damping else ", but these codes with the lengths as learned")
         )
     return notes
-
-
-class _Stopwatch:
-    """Seconds of named stretches."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    def start(self) -> None:
-        self._from = time.perf_counter()
-
-    def stop(self, name: str) -> None:
-        self.seconds[name] = time.perf_counter() - self._from

@@ -113,6 +113,26 @@ def test_every_query_precision_has_quality_latency_and_throughput(finished):
         } <= measured
 
 
+def test_recall_is_counted_on_the_test_items_of_the_stored_lists(finished):
+    split = load_split("demo", finished.path.parent)
+    told = pq.read_table(finished.file("users.parquet")).to_pandas().set_index(["user", "query_bits"])
+    for row in pq.read_table(finished.file("lists.parquet")).to_pylist():
+        if len(wanted := set(split.test.of(row["user"]).tolist())):
+            found = len(wanted & set(row["items"][:20])) / len(wanted)
+            assert told.loc[(row["user"], row["query_bits"]), "recall@20"] == pytest.approx(found, abs=1e-6)
+    tested = int((split.test.counts() > 0).sum())
+    assert {r["value"] for r in rows(finished, "users")} == {tested} == {len(told) / len(finished.spec().query_bits)}
+
+
+def test_what_is_told_of_bytes_follows_from_the_index_and_the_queries(finished):
+    split, spec = load_split("demo", finished.path.parent), finished.spec()
+    (size,), (compression,) = rows(finished, "index_bytes"), rows(finished, "compression")
+    assert compression["value"] == pytest.approx(4 * spec.model.dim * split.n_items / size["value"])
+    for row in rows(finished, "query_bytes"):
+        queries = indexes.load_queries(finished.file(f"queries_{row['query_bits']}.safetensors"))
+        assert row["value"] == pytest.approx(queries.nbytes / split.n_users)
+
+
 def test_raw_samples_are_kept_by_setting_and_round(finished):
     samples = pq.read_table(finished.file("latency.parquet")).to_pandas()
     assert set(samples["query_bits"]) == set(finished.spec().query_bits)

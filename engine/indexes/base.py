@@ -40,6 +40,8 @@ class Index(ABC):
     """Packed item codes in the order of the permutation with this seed, and the search through all of them."""
 
     layout: ClassVar[str]
+    depends_on_k: ClassVar[bool] = False
+    """Whether the first places of a list can differ with how many are asked for, as a graph's do."""
     n: int
     dim: int
     bits: int
@@ -143,9 +145,9 @@ class Index(ABC):
             return Hits(ids, scores)
         bounds = [len(queries) * i // threads for i in range(threads + 1)]
         first, *others = [slice(low, high) for low, high in pairwise(bounds) if low < high]
-        given = [(queries[p], indptr[p.start : p.stop + 1], items, ids[p], scores[p]) for p in others]
+        given = [(queries[p], *_of(indptr, items, p), ids[p], scores[p]) for p in others]
         jobs = [_pool(threads - 1).submit(run, *arguments) for arguments in given]
-        run(queries[first], indptr[: first.stop + 1], items, ids[first], scores[first])  # this thread works as well
+        run(queries[first], *_of(indptr, items, first), ids[first], scores[first])  # this thread works as well
         for job in jobs:
             job.result()
         return Hits(ids, scores)
@@ -203,6 +205,12 @@ def checked_seed(n: int, seed: int) -> int:
             f"index: got {n} items and seed {seed}, expected at most {MAX_ITEMS} items and a seed 0 … 2^63 - 1"
         )
     return int(seed)
+
+
+def _of(indptr: np.ndarray, items: np.ndarray, part: slice) -> tuple[np.ndarray, np.ndarray]:
+    """Return the excluded items of a part of the queries alone: a thread places all that it is given."""
+    begins = indptr[part.start]
+    return indptr[part.start : part.stop + 1] - begins, items[begins : indptr[part.stop]]
 
 
 def stored_order(n: int, seed: int) -> np.ndarray:

@@ -11,10 +11,10 @@ X86 = platform.machine().lower() in ("x86_64", "amd64")
 def has(*features: str) -> bool:
     """Return whether the processor is an x86 with all of these features, by LLVM's names.
 
-    ``NUMBA_CPU_FEATURES`` and ``NUMBA_CPU_NAME=generic`` restrict it, as they restrict numba; numba's cache keeps what
-    was compiled for one set of features apart from what was compiled for another.
+    ``NUMBA_CPU_FEATURES``, ``NUMBA_CPU_NAME=generic`` and ``NUMBA_ENABLE_AVX=0`` restrict it, as they restrict numba;
+    numba's cache keeps what was compiled for one set of features apart from what was compiled for another.
     """
-    if not X86:
+    if not X86 or (not config.ENABLE_AVX and any(feature.startswith("avx") for feature in features)):
         return False
     if config.CPU_FEATURES is not None:
         named = config.CPU_FEATURES.split(",")

@@ -51,6 +51,7 @@ def measure_at(run: Finished, codes: Codes, items: int, report: Any) -> dict[str
     ids, first = repeated(codes.n, items, pipeline.TIE_SEED)
     many = codes.rows(ids)
     del ids
+    indexes.warm_up()
     started = time.perf_counter()
     index = indexes.build(many, pipeline.TIE_SEED)
     built_s = time.perf_counter() - started

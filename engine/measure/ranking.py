@@ -72,8 +72,9 @@ def tied(scores: np.ndarray, k: int) -> np.ndarray:
 
 
 def per_user(
-    hits: Any, users: np.ndarray, held_out: Any, reference: np.ndarray, n_items: int, ks: Sequence[int] = KS
-) -> dict[str, np.ndarray]:
+    hits: Any, users: np.ndarray, held_out: Any, reference: np.ndarray, n_items: int, ks: Sequence[int] = KS,
+    short: Any = None,
+) -> dict[str, np.ndarray]:  # fmt: skip
     """Return the columns of the users with held-out items: user, n_test, and each metric at each k that the catalogue
     allows.
 
@@ -81,16 +82,21 @@ def per_user(
     ----------
     hits : Hits of all ``users``, more than max(ks) places long where the catalogue has them.
     reference : int32 [B, ≥ max(ks)], the full-precision lists of the same users.
+    short : Hits of the same users from a search for fewer places, where an index finds others then: what is measured at
+        a k up to their length is of them, but for ties.
     """
     sizes = np.diff(held_out.indptr)[users]
     rows = np.flatnonzero(sizes > 0)
     ids, scores, size = hits.ids[rows], hits.scores[rows], sizes[rows]
     found = hit_matrix(ids, held_out, users[rows], n_items)
+    few = ids[:, :0] if short is None else short.ids[rows]
+    found_of_few = hit_matrix(few, held_out, users[rows], n_items)
     columns: dict[str, np.ndarray] = {"user": users[rows].astype(np.int32), "n_test": size.astype(np.int32)}
     for k in (k for k in ks if k <= n_items):
-        columns[f"recall@{k}"] = recall(found, size, k)
-        columns[f"ndcg@{k}"] = ndcg(found, size, k)
-        columns[f"overlap@{k}"] = overlap(ids, reference[rows], k)
+        listed, right = (few, found_of_few) if k <= few.shape[1] else (ids, found)
+        columns[f"recall@{k}"] = recall(right, size, k)
+        columns[f"ndcg@{k}"] = ndcg(right, size, k)
+        columns[f"overlap@{k}"] = overlap(listed, reference[rows], k)
         columns[f"tied@{k}"] = tied(scores, k)
     return columns
 

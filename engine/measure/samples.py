@@ -78,6 +78,6 @@ def percentile(samples: np.ndarray, q: float) -> tuple[float, float | None, floa
     """
     ordered, n, p = np.sort(samples), len(samples), q / 100
     spread = 1.96 * np.sqrt(n * p * (1 - p))
-    ends = [int(np.floor(n * p + s)) for s in (-spread, spread)]
+    ends = [int(np.floor(n * p - spread)) - 1, int(np.floor(n * p + spread))]  # from 0
     low, high = (float(ordered[at]) if 0 <= at < n else None for at in ends)
     return float(ordered[int(n * p)]), low, high

@@ -51,6 +51,7 @@ class _Clock:
         self.torch, self.cuda = steps.torch, steps.device.type == "cuda"
         steps.encoder.pooled = self._pooled(steps.encoder.pooled)
         steps.loss = _Loss(steps.loss, self)
+        steps._pull = self._pulled(steps._pull)  # type: ignore[method-assign]
         steps.optimizer.register_step_pre_hook(lambda *_: self.mark(BACKWARD))
         steps.optimizer.register_step_post_hook(lambda *_: self.mark(ADAM))
 
@@ -71,6 +72,14 @@ class _Clock:
         self.seconds[part] = self.seconds.get(part, 0.0) + now - self.last
         self.last = now
 
+    def _pulled(self, pull: Any) -> Any:
+        def timed(*samples: Any) -> float:
+            value: float = pull(*samples)
+            self.mark(LOSS_BACK)
+            return value
+
+        return timed
+
     def _pooled(self, pooled: Any) -> Any:
         def timed(parameters: Any) -> Any:
             self.mark(DRAW)
@@ -90,6 +99,11 @@ class _Loss:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.loss, name)
+
+    def negatives(self, *users: Any) -> Any:
+        drawn = self.loss.negatives(*users)
+        self.clock.mark(DRAW)
+        return drawn
 
     def __call__(self, *rows: Any) -> Any:
         self.clock.mark(GATHER)

@@ -46,10 +46,11 @@ def bench(split: Any, seeds: Sequence[int], threads: int, report: Report) -> dic
     """
     if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
         raise FewbitsError(f"seeds: got {list(seeds)}, expected different whole numbers from 0")
+    about = machine()  # before threads are set, which narrows the cores that it would count
     with using(threads):
         spec = settled(ModelSpec(), split)
         result: dict[str, Any] = {
-            "machine": machine(), "threads": threads, "dataset": split.dataset, "users": split.n_users,
+            "machine": about, "threads": threads, "dataset": split.dataset, "users": split.n_users,
             "items": split.n_items, "interactions": len(split.train.items), "model": spec.model_dump(mode="json"),
         }  # fmt: skip
         for name, measure in (

@@ -1,7 +1,8 @@
 """What latency rows are made of: real searches, as many as asked, on the users there are."""
 
 import os
-from itertools import groupby
+import time
+from itertools import groupby, pairwise
 
 import numpy as np
 import pytest
@@ -21,8 +22,15 @@ class Counting:
         self.index, self.asked = index, []
 
     def search(self, queries, k, exclude, threads):
-        self.asked.append((len(queries), k, threads, len(exclude[0]) - 1, frozenset(os.sched_getaffinity(0))))
+        self.asked.append((len(queries), k, threads, len(exclude[0]) - 1, affinity()))
+        own = [exclude[1][low:high].tolist() for low, high in pairwise(exclude[0])]
+        assert own == [[int(user)] for user in queries[:, 0]], "each user's own item is left out, nobody else's"
         return self.index.search(queries, k, exclude, threads)
+
+
+def affinity():
+    """Return the cores that this process may run on; none where the system does not tell."""
+    return frozenset(getattr(os, "sched_getaffinity", lambda _: ())(0))
 
 
 @pytest.fixture
@@ -39,25 +47,29 @@ def asked(quick, monkeypatch):
     rng = np.random.default_rng(0)
     index = Counting(indexes.build(FloatCodes(rng.standard_normal((500, 8), dtype=np.float32))))
     seen = ItemLists.from_pairs(np.arange(100), np.arange(100), 100)
-    samples = latency.measure(index, {32: rng.standard_normal((100, 8), dtype=np.float32)}, seen)
-    return index.asked, samples[32]
+    queries = rng.standard_normal((100, 8), dtype=np.float32)
+    queries[:, 0] = np.arange(100)
+    before = affinity()
+    samples = latency.measure(index, {32: queries}, seen)
+    return index.asked, samples[32], before
 
 
 def test_single_queries_are_searched_one_at_a_time_for_twenty_items_without_seen_ones(asked):
-    calls, samples = asked
+    calls, samples, _ = asked
     single = [c for c in calls if c[0] == 1]
     assert {c[1:4] for c in single} == {(20, 1, 1)}
     assert len(single) >= len(samples[0].microseconds)
 
 
 def test_the_thread_is_pinned_to_one_core_while_single_queries_run_and_freed_after(asked):
-    calls, _ = asked
-    assert all(len(c[4]) == 1 for c in calls if c[0] == 1)
-    assert len(os.sched_getaffinity(0)) == machine()["cores"]
+    calls, _, before = asked
+    assert affinity() == before
+    assert all(len(c[4]) == min(1, len(before)) for c in calls if c[2] == 1)
+    assert all(c[4] == before for c in calls if c[2] > 1), "batches on all cores are not pinned"
 
 
 def test_rounds_go_through_all_settings_in_turn(asked):
-    calls, samples = asked
+    calls, samples, _ = asked
     kinds = [size for size, _ in groupby(c[0] for c in calls)]
     assert kinds.count(64) >= latency.ROUNDS, "batches come between single queries, round after round"
     assert all(set(s.rounds.tolist()) == set(range(latency.ROUNDS)) for s in samples)
@@ -90,6 +102,18 @@ def test_caches_are_emptied_before_each_cold_query_alone(quick, monkeypatch):
     assert [len(s.microseconds) for s in samples if s.cold] == [latency.COLD * latency.ROUNDS]
     assert done.count("empty") == latency.COLD * latency.ROUNDS
     assert all(done[i + 1] == "search" for i, what in enumerate(done) if what == "empty")
+
+
+def test_a_time_is_that_of_the_search_alone_in_microseconds(quick, monkeypatch):
+    class Slow:
+        def search(self, *_):
+            time.sleep(0.002)
+
+    monkeypatch.setattr(latency, "AGAIN", 0)
+    monkeypatch.setattr(cold, "empty", lambda: time.sleep(0.1))
+    users, seen = np.ones((30, 2), np.float32), ItemLists.from_pairs(np.arange(30), np.arange(30), 30)
+    for samples in latency.measure(Slow(), {32: users}, seen, batches=False)[32]:
+        assert 2_000 <= np.median(samples.microseconds) < 50_000, "emptying caches is not timed"
 
 
 def test_a_part_whose_calibration_moved_is_measured_again_and_then_not_flagged(quick, monkeypatch):
@@ -181,7 +205,7 @@ def with_calibrations(monkeypatch, slow_for, parts=None):
 
 
 def test_rows_name_unit_threads_and_batch_and_are_in_order(asked):
-    _, samples = asked
+    _, samples, _ = asked
     rows = [r for r in summarise(samples) if r["metric"] != "calibration_drift"]
     p50, p95, p99 = (next(r for r in rows if r["metric"] == f"latency_p{q}_us") for q in (50, 95, 99))
     assert 0 < p50["value"] <= p95["value"] <= p99["value"]

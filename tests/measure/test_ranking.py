@@ -42,10 +42,31 @@ def test_a_perfect_list_has_ndcg_one_even_when_k_exceeds_the_held_out_items():
     assert measured([[5, 1, 2]], lists([5]), ks=(3,))["ndcg@3"].tolist() == [1]
 
 
+def test_where_a_shorter_search_finds_other_items_its_places_count_up_to_its_length():
+    held_out, users = lists([1, 9]), np.arange(1)
+    long = Hits(np.array([[1, 2, 3, 9]], np.int32), np.array([[4, 3, 3, 1]], np.float32))
+    short = Hits(np.array([[2, 3]], np.int32), np.array([[3, 2]], np.float32))
+    columns = ranking.per_user(long, users, held_out, np.array([[1, 2, 3]]), 10, (1, 2, 3), short)
+    assert [columns[f"recall@{k}"][0] for k in (1, 2, 3)] == [0, 0, 0.5]
+    assert [columns[f"ndcg@{k}"][0] > 0 for k in (1, 2, 3)] == [False, False, True]
+    assert columns["overlap@2"].tolist() == [0.5] and columns["overlap@3"].tolist() == [1]
+    assert columns["tied@2"].tolist() == [0.5], "ties are those of the long list, across the end of the short one too"
+
+
 def test_users_without_held_out_items_are_left_out():
     columns = measured([[1, 2, 3], [1, 2, 3]], lists([], [1]))
     assert columns["user"].tolist() == [1]
     assert columns["recall@2"].tolist() == [1]
+
+
+def test_a_place_is_tied_with_the_one_before_or_after_it():
+    columns = measured([[1, 2, 3, 4]], lists([9]), scores=[[2, 2, 1, 0]], ks=(1, 2, 3))
+    assert [columns[f"tied@{k}"][0] for k in (1, 2, 3)] == pytest.approx([1, 1, 2 / 3])
+
+
+def test_overlap_is_a_share_of_what_the_reference_has():
+    columns = measured([[1, -1, -1]], lists([9]), reference=[[1, 2, -1]], ks=(3,))
+    assert columns["overlap@3"].tolist() == [0.5], "a missing place is in common with nobody"
 
 
 def test_missing_places_are_no_hits_and_no_ties():

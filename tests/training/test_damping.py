@@ -1,5 +1,7 @@
 """How much of the item vectors' lengths is kept: by validation, and only where it can tell."""
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -112,6 +114,19 @@ def test_codes_keep_the_lengths_that_validation_prefers_for_them(harmful, quanti
     assert made.damping == damped_by
     assert f"power {6.0}" in pipeline._notes(spec, split, made)[-1]
     assert ("lengths as learned" in pipeline._notes(spec, split, made)[-1]) == (damped_by == 0)
+
+
+def test_a_look_at_the_other_form_of_the_model_is_not_counted_as_quantizing(harmful, monkeypatch):
+    look = pipeline._valid_ndcgs
+
+    def slow(*args):
+        time.sleep(0.5)
+        return look(*args)
+
+    monkeypatch.setattr(pipeline, "_valid_ndcgs", slow)
+    spec = quantizers.resolve(RunSpec(dataset="demo", model=QUICK, quantizer="sign", bits=1))
+    made = pipeline.make_codes(spec, harmful, load_split("demo", harmful), lambda *_, **__: None)
+    assert 0 < made.seconds < 0.5
 
 
 @pytest.mark.parametrize(("form", "damped_by"), [(0, 0.5), (-1, 0.0)])
