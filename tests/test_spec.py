@@ -8,6 +8,8 @@ from engine import encoders, quantizers
 from engine.errors import FewbitsError
 from engine.spec import LAYERED, LEAST_TEMPERATURE, NONLINEAR, ModelSpec, RunSpec, parse_spec, refuse_turning
 from engine.store.folders import RUN_ID
+from engine.sweep import model_key
+from engine.training.checkpoints import checkpoint_key
 
 
 def test_the_order_of_fields_does_not_change_the_id():
@@ -31,9 +33,15 @@ def test_every_id_is_a_safe_folder_name(seed, dim, bits):
 
 
 def test_a_change_of_any_model_field_changes_the_id():
-    base = parse_spec({"dataset": "demo"})
-    for change in ({"dim": 32}, {"seed": 1}, {"lr": 0.03}, {"loss": "bpr"}, {"schedule": "constant"}):
-        assert parse_spec({"dataset": "demo", "model": change}).run_id != base.run_id
+    other = {
+        "encoder": "ngcf", "dim": 32, "layers": 2, "loss": "bpr", "seed": 1, "epochs": 7, "batch": 99, "lr": 0.03,
+        "schedule": "constant", "temperature": 0.3, "negatives": 7, "l2": 0.1, "pooling": "all", "patience": 9,
+        "damping": "none",
+    }  # fmt: skip
+    assert set(other) == set(ModelSpec.model_fields)
+    specs = [RunSpec(dataset="demo", model=ModelSpec(**{name: value})) for name, value in [("dim", 64), *other.items()]]
+    for told in (lambda spec: spec.run_id, model_key, lambda spec: checkpoint_key(spec.model, "f")):
+        assert len({told(spec) for spec in specs}) == len(specs), "another model never takes its checkpoint"
 
 
 def test_layers_do_not_distinguish_encoders_that_have_none():

@@ -182,8 +182,13 @@ class serving:  # noqa: N801 - used as a function
 
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
-        self.process.wait(10)
-        stop_engine(self.root)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        finally:
+            stop_engine(self.root)
 
 
 def free_port() -> int:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard import budget, budget_words, naming, point_words
+from dashboard import budget, budget_words, data, naming, point_words
 from dashboard.budget import Budget
 from dashboard.decision import Decision
 from engine.errors import FewbitsError
@@ -177,6 +177,25 @@ def test_the_page_recommends_one_and_says_why(show, runs):
     assert not app.exception and not app.error
     assert "Ship " in said and "configurations meet this" in said and "of 100 resamples of the users" in said
     assert "Index memory" in said
+
+
+def test_how_sure_it_is_compares_the_recommended_lists_with_those_of_float32(show, runs, monkeypatch):
+    asked = []
+
+    def chance(values, reference, keep):
+        asked.append((values, reference, keep))
+        return 0.37
+
+    monkeypatch.setattr(budget, "chance", chance)
+    assert "37 of 100 resamples" in texts(show("budget", b_keep="51"))
+    ((values, reference, keep),) = asked
+    users = {
+        (run_id, bits): data.user_metrics(run_id).query(f"query_bits == {bits}")["recall@20"].to_numpy(float)
+        for run_id, bits in data.points()[["run_id", "query_bits"]].itertuples(index=False)
+    }
+    assert keep == 0.51 and np.array_equal(reference, users[runs[0], 32])
+    same = [key for key, of in users.items() if np.array_equal(values, of)]
+    assert same and runs[0] not in {run_id for run_id, _ in same}
 
 
 def test_a_limit_of_memory_changes_what_is_recommended(show, runs):

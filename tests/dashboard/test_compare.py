@@ -2,11 +2,12 @@
 
 import json
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dashboard import compare, comparison, data
+from dashboard import compare, comparison, data, who_loses
 from engine.errors import FewbitsError
 from engine.frontier import interval
 from tests.dashboard import make_runs
@@ -88,6 +89,23 @@ def test_the_lists_and_the_users_metrics_tell_the_same_hits(runs):
         users = data.user_metrics(run_id).query(f"query_bits == {bits}")
         own = shares[shares["point"] == point]
         assert (own["share"] * own["of"]).sum() == pytest.approx((users["recall@20"] * users["n_test"]).sum())
+
+
+def test_what_each_group_reaches_is_counted_over_its_own_users_and_items(runs, root):
+    histories_of_different_lengths(root)
+    found, split = paired([runs[0], runs[6]]), data.run(runs[0])["split"]
+    lengths, items = data.history_lengths(split), data.items(split)["train_users"].to_numpy()
+    light, head = lengths <= np.quantile(lengths, 1 / 3), who_loses.popularity_groups(items) == 0
+    users = pq.read_table(root / "cache" / split / "users.parquet").to_pandas().set_index("user")
+    for point, (run_id, bits) in enumerate(((runs[0], 32), (runs[6], 1))):
+        own = data.user_metrics(run_id).query(f"query_bits == {bits}").set_index("user")["recall@20"]
+        (share,) = found.activity.query(f"point == {point} and group == 0")["share"]
+        assert share == pytest.approx(own[light[own.index]].mean())
+        lists = pq.read_table(root / run_id / "lists.parquet", filters=[("query_bits", "=", bits)]).to_pandas()
+        first = lists.set_index("user")["items"].map(lambda listed: set(listed[:20]))
+        wanted = [(user, item) for user in own.index for item in users.loc[user, "test"] if head[item]]
+        (share,) = found.popularity.query(f"point == {point} and group == 0")["share"]
+        assert share == pytest.approx(np.mean([item in first[user] for user, item in wanted]))
 
 
 def test_lists_are_kept_to_50_places_so_beyond_that_popularity_is_not_known(runs):

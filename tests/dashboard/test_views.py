@@ -5,7 +5,7 @@ import shlex
 import pandas as pd
 import pytest
 
-from dashboard import data, widgets
+from dashboard import data, labels, widgets
 from engine.errors import FewbitsError
 from engine.store import catalog, inbox
 from tests.dashboard import make_runs
@@ -127,7 +127,12 @@ def test_a_run_shows_its_measurements_and_the_command_that_means_it(show, runs):
     }  # fmt: skip
     assert given["query_bits"] == "32,4" and given["options"] == ("scale=row",)
     assert all(given[name] == getattr(spec.model, name) for name in type(spec.model).model_fields)
-    assert {m.label for m in app.metric} >= {"Recall@20", "Latency, median", "Bytes per item"}
+    point = data.points().set_index(["run_id", "query_bits"]).loc[(runs[3], 32)]
+    assert {m.label: m.value for m in app.metric} == {
+        "Recall@20": labels.share(point["recall@20"]), "Overlap@20": labels.share(point["overlap@20"]),
+        "Latency, median": f"{labels.number(point['latency_p50_us'])} µs",
+        "Bytes per item": labels.number(point["bytes_per_item"]), "Index": labels.amount(point["index_bytes"]),
+    }, "those of float32 users, where both were searched"  # fmt: skip
 
 
 def test_only_the_open_part_of_a_run_is_drawn_and_the_address_says_which(show, runs):

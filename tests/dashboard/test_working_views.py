@@ -169,6 +169,10 @@ def test_a_user_is_shown_with_both_lists(show, runs):
     assert "reader-006 (row 5)" in said.replace("\\", "")
     assert "items left the top 20" in said
     assert len(app.dataframe) == 5  # who loses most, two lists, held-out items, history
+    listed = [set(table.value["Item"]) for table in app.dataframe[1:3]]
+    names = data.items(data.run(runs[6])["split"])["label"]
+    exact, coded = data.float_list(data.run(runs[6])["checkpoint"], 5), data.list_of(runs[6], 5, 1)
+    assert listed == [set(names[list(found["items"][:20])]) for found in (exact, coded)] and listed[0] != listed[1]
 
 
 def test_ties_are_told(show, runs):

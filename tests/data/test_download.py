@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import io
-import os
 import socket
 import threading
 import zipfile
@@ -14,6 +13,7 @@ import pytest
 from engine.data.download import CHUNK, fetch
 from engine.data.registry import DatasetInfo, RemoteFile, info
 from engine.errors import FewbitsError
+from tests.conftest import DATA
 from tests.data.file_server import Server
 
 TRAIN = b"".join(b"%d %d %d\n" % (user, user % 7, user % 11 + 7) for user in range(40_000))  # 5 chunks and more
@@ -230,9 +230,9 @@ def test_two_downloads_at_once_fetch_each_file_once(server, tmp_path):
 
 @pytest.mark.parametrize("name", ["gowalla", "ml-1m", "amazon-book-kgat"])
 def test_the_published_files_have_the_checksums_of_the_registry(server, tmp_path, name):
-    own = Path(os.environ.get("FEWBITS_DATA", "")) / name
-    if "FEWBITS_DATA" not in os.environ or not own.is_dir():
-        pytest.skip(f"FEWBITS_DATA has no {name}")
+    own = DATA / name
+    if not own.is_dir():
+        pytest.skip(f"{DATA} has no {name}: FEWBITS_DATA names the folder of real data sets")
     for file in info(name).files:
         server.content[f"/{file.name}"] = (own / file.name).read_bytes()
     files = tuple(dataclasses.replace(file, url=f"{server.base}/{file.name}") for file in info(name).files)

@@ -1,8 +1,6 @@
 """The split: what goes where, that the parts are disjoint, and that a seed gives the same parts everywhere."""
 
 import dataclasses
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +13,7 @@ from engine.data.readers import Reading
 from engine.data.split import load_split, split
 from engine.data.synthetic import two_blocks
 from engine.errors import FewbitsError
-
-DATA = os.environ.get("FEWBITS_DATA", "")
+from tests.conftest import DATA
 
 
 def interactions(lists, n_items=None):
@@ -159,25 +156,32 @@ def test_an_unknown_data_set_is_named(tmp_path):
         load_split("netflix", tmp_path)
 
 
-def real(name, root):
-    if not DATA or not (Path(DATA) / name).is_dir():
-        pytest.skip(f"FEWBITS_DATA has no {name}")
-    return load_split(name, root)
+@pytest.fixture
+def real(tmp_path, monkeypatch):
+    """Return what gives the split of a real data set."""
+    monkeypatch.setenv("FEWBITS_DATA", str(DATA))
+
+    def load(name):
+        if not (DATA / name).is_dir():
+            pytest.skip(f"{DATA} has no {name}: FEWBITS_DATA names the folder of real data sets")
+        return load_split(name, tmp_path)
+
+    return load
 
 
 @pytest.mark.parametrize(
     ("name", "train", "test"),
     [("gowalla", 810_128, 217_242), ("ml-1m", 796_244, 99_455), ("amazon-book-kgat", 652_514, 193_920)],
 )
-def test_a_published_set_has_its_published_size(tmp_path, name, train, test):
-    done, known = real(name, tmp_path), registry.info(name)
+def test_a_published_set_has_its_published_size(real, name, train, test):
+    done, known = real(name), registry.info(name)
     assert (done.n_users, done.n_items) == (known.users, known.items)
     assert len(done.train.items) + len(done.valid.items) == train and len(done.test.items) == test
     assert known.interactions == train + test and len(done.valid.items) == 5_000
 
 
-def test_movielens_100k_has_its_published_size(tmp_path):
-    done = real("ml-100k", tmp_path)
+def test_movielens_100k_has_its_published_size(real):
+    done = real("ml-100k")
     assert (done.n_users, done.n_items) == (943, 1_682)
     assert len(done.seen().items) + len(done.test.items) == 100_000
     assert done.item_labels[0] == "Toy Story (1995)"

@@ -104,7 +104,7 @@ def test_numbers_at_the_edge_of_float32_are_coded_or_refused_but_never_become_od
         try:
             decoded = fitted(spec, [vectors], [vectors]).codes([vectors], "item").decode()
         except FewbitsError as error:
-            assert "65504" in str(error)  # float16 cannot hold 3e38
+            assert edge > 1 and "65504" in str(error), "float16 cannot hold 3e38, but smaller numbers are coded"
             continue
         assert np.isfinite(decoded).all()
 

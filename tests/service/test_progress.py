@@ -1,5 +1,8 @@
 """What a watcher reads while a run works."""
 
+import time
+from types import SimpleNamespace
+
 import pytest
 
 from engine.service.progress import Progress
@@ -85,8 +88,15 @@ def test_epochs_tell_loss_metric_and_time_left(folder, capfd):
     assert "epoch 1/4: loss 2.0000, valid_ndcg@20 0.1000" in capfd.readouterr().err
 
 
-def test_it_is_written_at_most_twice_a_second_between_stages(folder):
+def test_it_is_written_at_most_twice_a_second_between_stages(folder, monkeypatch):
+    now = [100.0]
+    clock = SimpleNamespace(monotonic=lambda: now[0], time_ns=time.time_ns, strftime=time.strftime)
+    monkeypatch.setattr("engine.service.progress.time", clock)
     progress = Progress(folder)
     progress("training", epoch=1, epochs=4, loss=2.0, fraction=0.1)
+    now[0] += 0.4
     progress("training", epoch=1, epochs=4, loss=1.0, fraction=0.2)
     assert read_json(folder.file("progress.json"))["loss"] == 2.0
+    now[0] += 0.2
+    progress("training", epoch=1, epochs=4, loss=0.5, fraction=0.3)
+    assert read_json(folder.file("progress.json"))["loss"] == 0.5

@@ -6,11 +6,15 @@ import sys
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pytest
 
+from engine import indexes, pipeline
+from engine.codes import FloatCodes
 from engine.errors import FewbitsError
 from engine.spec import RunSpec
 from engine.store import files, folders
+from engine.store.folders import RunFolder
 
 SPEC = RunSpec(dataset="demo")
 
@@ -170,7 +174,9 @@ def test_other_errors_pass_the_disk_by(tmp_path):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
-def test_a_full_disk_while_codes_are_saved_is_one_sentence(tmp_path):
+def test_a_full_disk_while_codes_are_saved_is_one_sentence(tmp_path, monkeypatch):
+    index = indexes.build(FloatCodes(np.ones((500, 64), np.float32)))
     (tmp_path / "index.safetensors").symlink_to("/dev/full")
-    with pytest.raises(FewbitsError, match="disk is full"), files.disk_errors(tmp_path):
-        (tmp_path / "index.safetensors").write_bytes(b"x" * 100_000)
+    monkeypatch.setattr(indexes, "save", lambda saved, path: path.write_bytes(saved.arrays()["values"].tobytes()))
+    with pytest.raises(FewbitsError, match="disk is full"):
+        pipeline._write_and_read_back(RunFolder(tmp_path), index, {}, None)

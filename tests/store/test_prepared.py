@@ -47,6 +47,12 @@ def test_keys_are_kept_beside_labels_and_brought_to_a_split_that_was_prepared_wi
     assert tuple(prepared.item_keys(folder).to_pylist()) == keys
 
 
+def test_an_item_s_popularity_is_how_many_have_it_in_training(root, plain):
+    items = prepared.items_table(root, prepared.save_split(root, plain))
+    counted = [sum(item in plain.train.of(u) for u in range(plain.n_users)) for item in range(plain.n_items)]
+    assert items["train_users"].tolist() == counted != [0] * plain.n_items
+
+
 def test_rule_and_notes_that_changed_are_replaced(root, plain):
     prepared.save_split(root, plain)
     prepared.save_split(root, dataclasses.replace(plain, notes=("3 rows were dropped",)))
