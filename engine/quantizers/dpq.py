@@ -8,7 +8,7 @@ which becomes the number c of one of K centroids; its value is the concatenation
 - (paper) ``sx``: response r_k = ⟨Q(j), Key(j)_k⟩, softmax with a hard forward and a soft backward.
 - (paper) ``vq``: r_k = -‖Q(j) - V(j)_k‖², straight-through to Q, codebook loss ‖V_c - sg(Q)‖² of weight 1 and a
   commitment of weight 0.25, both relative to the mean square of the vectors (ours), so that they mean the same at any
-  size.
+  size. They are means over the rows of each table, and of MGQE's each group (ours).
 - (paper) batch norm of the response, no scale or shift, channel = k, statistics over rows × M; codes are made again in
   evaluation mode at the end. Off by default (ours): it moves every code away from its nearest centroid at the start.
   Differs from the paper: a step normalises by the running statistics, not by those of its batch alone, so that what
@@ -99,7 +99,8 @@ class DPQ(TrainedQuantizer):
                     self.state[name.replace("value", "key")] = torch.from_numpy(first_keys(array, x))
             if self.options.batch_norm:
                 for group, rows in self._groups(table, None, len(x)):
-                    self._norm(table, group).measure(self._response(tensor(x[rows]), table, group))
+                    if len(part := tensor(x)[rows]):  # all of a few rows can be of one group
+                        self._norm(table, group).measure(self._response(part, table, group))
 
     def rotation(self, items: Sequence[np.ndarray]) -> np.ndarray | None:
         if self.options.rotate == "none":

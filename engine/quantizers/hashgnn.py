@@ -8,6 +8,8 @@ Quantized: z = tanh(W e + c), K bits h = sign(z), of users and items with one sh
   from 0 to 1, so that it ends at the plain straight-through estimator.
 - (its public code) the gradient of sign is the identity, tanh's own derivative is kept; total = 0.1 · cross-entropy +
   ranking; the draw is per row, one draw for a user and its positive item, independent for negatives.
+- (ours) sampled links are the negatives of the model's loss. Those of softmax are shared by a batch and not checked:
+  a fifth of them are observed links on ML-100K and ML-1M, 0.4 % on Gowalla; those of BPR are never.
 - (ours) ``mask=bit`` draws for each bit; ``rank=hinge`` replaces the ranking loss of the options; dots are
   scaled by 1/√K; β = clip((t - 0.1)/0.7, 0, 1) of progress t; ``guidance=hard`` is h from the first step on.
 - (ours) W starts as the rotation that ITQ learns on the checkpoint's item vectors (K = d; else a random orthogonal

@@ -3,7 +3,8 @@
 Tuning starts from the full-precision checkpoint. Each step reads out the unique users and items of a batch, so that
 the gradient of a row is the sum over all its places in the batch before it meets a straight-through estimator.
 
-``codes(layers, table).decode() == readout(layers, table)`` to the last bit: what is measured is what was trained.
+``codes(layers, table).decode() == readout(layers, table)`` to the last bit: what is measured is what was trained. Codes
+that are re-ranked decode to the vectors that rank them last; what was trained is what picks them.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -6,7 +6,9 @@ table, and is
 
 - ``fit="max"``: max|x| / M, so that nothing is clipped;
 - ``fit="mse"``: the step of least squared error, found from the former by turns: assign every x to its nearest level
-  c, then take the least-squares step <x, c> / <c, c>. At 1 bit that is mean|x|, the scale of `sign`.
+  c, then take the least-squares step <x, c> / <c, c>. At 1 bit that is mean|x|, the scale of `sign`. The turns end
+  near the first hollow that they reach from the maximum: of the whole table's step, the error is the least at 2 bits,
+  and up to 1.1 times the least at 8 (Amazon-Book's items; 1.3 and 1.7 times for the bounds of `hqgnn` at 4 and 8).
 
 Where the step is the whole table's, the squared errors of an item are weighted by its squared norm, and those of a
 user by the inverse of it. Items of large norm fill the top lists, so what they lose counts more, while a user's norm

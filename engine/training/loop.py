@@ -68,8 +68,10 @@ class Steps(ABC):
         """Yield (step, steps, take) of one epoch; ``take(progress)`` takes the step and returns its mean loss."""
 
     def progress(self, epoch: int, epochs: int, number: int, count: int) -> float:
-        """Return the share of the budget, 0 … 1, that is used with step ``number`` of an epoch's ``count``."""
-        return (epoch - 1 + number / count) / epochs
+        """Return the share of the budget, 0 … 1, that is used with step ``number`` of an epoch's ``count``; 0 for an
+        only step, whose rate would else be 0.
+        """
+        return (epoch - 1 + number / count) / epochs if epochs * count > 1 else 0.0
 
     @abstractmethod
     def metric(self) -> float:

@@ -1,4 +1,4 @@
-"""How much memory a training takes: an upper estimate, said and checked before it begins.
+"""How much memory a training or a tuning takes: an upper estimate, said and checked before it begins.
 
 Counted in tables of float32 [U+I, d], of which the parameters are one, and in bytes an interaction, on top of the
 libraries; what was in memory before (the split, the program) is not counted. On a GPU the tables lie there, and the
@@ -20,6 +20,11 @@ VALIDATION = 3
 """… while an epoch is validated: one layer and the next, then the pooled vectors and what is searched of them."""
 NGCF = 9
 """… that torch keeps of each of NGCF's layers until the backward pass."""
+TUNING, TUNING_LAYER, TUNING_SAMPLE = 16, 2, 32
+"""Tables at the peak of a tuning, which holds two forms of the model, more for each layer where a quantizer stores
+layers, and bytes an interaction. Seen from 27 to 107 thousand nodes of 64 dimensions, 60 steps, three layers: 10
+(hqgnn) to 15 (hashgnn) tables more for each, 21 for l2qgcn, which has layers.
+"""
 GRAPH_NODE, GRAPH_EDGE = 12, 8
 """Bytes of the graph: row bounds and roots; a neighbour and its weight, of which an interaction has two."""
 BUILDING, EPOCH, BPR = 40, 12, 8
@@ -50,6 +55,15 @@ def needed(spec: ModelSpec, n_users: int, n_items: int, interactions: int) -> in
     return LIBRARIES + graph + max(building, training + _samples(spec, interactions))
 
 
+def needed_to_tune(spec: ModelSpec, layered: bool, n_users: int, n_items: int, interactions: int) -> int:
+    """Return the bytes that tuning a quantizer takes at its peak, an upper estimate; ``layered``: it stores layers."""
+    nodes, interactions = int(n_users) + int(n_items), int(interactions)
+    tables = TUNING + TUNING_LAYER * (spec.layers + 1) * layered
+    graph = GRAPH_NODE * nodes + 2 * GRAPH_EDGE * interactions if spec.layers else 0
+    building = BUILDING * interactions if spec.layers else 0
+    return LIBRARIES + graph + max(building, tables * 4 * nodes * spec.dim + TUNING_SAMPLE * interactions)
+
+
 def _samples(spec: ModelSpec, interactions: int) -> int:
     """Return the bytes of a step's rows and logits, both several times."""
     batch = spec.batch or min(max(interactions // STEPS, BATCHES[0]), BATCHES[1])
@@ -59,10 +73,19 @@ def _samples(spec: ModelSpec, interactions: int) -> int:
 
 def check(spec: ModelSpec, n_users: int, n_items: int, interactions: int) -> None:
     """Raise a FewbitsError where a training would take more memory than there is."""
-    wanted, free = needed(spec, n_users, n_items, interactions), memory_left()
-    if wanted > free:
+    _refuse(f"training {spec.encoder}", needed(spec, n_users, n_items, interactions), spec, interactions)
+
+
+def check_tuning(spec: ModelSpec, layered: bool, n_users: int, n_items: int, interactions: int) -> None:
+    """Raise a FewbitsError where a tuning would take more memory than there is."""
+    wanted = needed_to_tune(spec, layered, n_users, n_items, interactions)
+    _refuse(f"tuning a quantizer of {spec.encoder}", wanted, spec, interactions)
+
+
+def _refuse(what: str, wanted: int, spec: ModelSpec, interactions: int) -> None:
+    if wanted > (free := memory_left()):
         raise FewbitsError(
-            f"training {spec.encoder} with {spec.dim} dimensions on {interactions:,} interactions takes up to "
+            f"{what} with {spec.dim} dimensions on {interactions:,} interactions takes up to "
             f"{wanted / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB are free: close other programs or choose fewer "
             "dimensions"
         )

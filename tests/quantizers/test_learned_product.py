@@ -41,6 +41,14 @@ def test_a_row_too_short_for_float32_counts_as_zeros_and_leaves_the_others_alone
     assert not found[0]["gradient"][3].any()
 
 
+@pytest.mark.parametrize("rows", [1, 2, 14, 20])
+def test_a_group_of_one_row_or_none_is_normalised_or_left_out(rows):
+    """A tenth of few rows is one row, and all of one row is the head."""
+    items, users = tables.items(rows, 16), tables.users(rows, 16)
+    coder = fitted("mgqe", 8, items, users, batch_norm=True, subspaces=4, tail_subspaces=2)
+    assert np.isfinite(coder.codes([items], "item").decode()).all()
+
+
 def test_the_codebook_loss_of_a_table_without_lengths_is_finite():
     items = np.full((300, 16), 1e-30, np.float32)
     coder = fitted("dpq", 8, items)

@@ -1,12 +1,14 @@
 """How much memory training takes, said before it begins."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from engine.errors import FewbitsError
 from engine.measure import growth
-from engine.spec import ModelSpec
-from engine.training import memory
+from engine.spec import ModelSpec, RunSpec
+from engine.training import memory, tuning
 
 
 def test_the_estimate_is_above_what_training_took_and_not_far():
@@ -45,6 +47,18 @@ def test_a_training_that_cannot_fit_is_refused_in_a_sentence(monkeypatch):
     with pytest.raises(FewbitsError, match=r"1,000,000,000 interactions .* GB of memory, 1\.0 GB are free"):
         memory.check(ModelSpec(), 10**7, 10**7, 10**9)
     memory.check(ModelSpec(), 10**4, 10**4, 10**5)
+
+
+def test_a_tuning_that_cannot_fit_is_refused_in_a_sentence_before_it_begins(monkeypatch):
+    """It holds two forms of a model and their moments: about twice what training the model took."""
+    sizes = (10**7, 10**6, 10**8)
+    assert memory.needed_to_tune(ModelSpec(), False, *sizes) > 1.5 * memory.needed(ModelSpec(), *sizes)
+    assert memory.needed_to_tune(ModelSpec(), True, *sizes) > memory.needed_to_tune(ModelSpec(), False, *sizes)
+    monkeypatch.setattr(memory, "memory_left", lambda: 10**9)
+    spec = RunSpec(dataset="d", model=ModelSpec(encoder="mf"), quantizer="hqgnn", bits=4)
+    split = SimpleNamespace(n_users=10**7, n_items=10**6, train=SimpleNamespace(items=range(10**8)))
+    with pytest.raises(FewbitsError, match=r"tuning a quantizer of mf with 64 dimensions .* 1\.0 GB are free"):
+        tuning._tuned(spec, split, None, None, None, None)
 
 
 def test_sizes_may_be_numpys():

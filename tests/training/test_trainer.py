@@ -158,3 +158,11 @@ def test_an_unknown_encoder_or_loss_lists_the_known_ones(blocks):
         train(ModelSpec(encoder="lightgnc"), blocks, quiet)
     with pytest.raises(FewbitsError, match="softmax"):
         train(ModelSpec(loss="hinge"), blocks, quiet)
+
+
+def test_a_training_of_one_step_takes_it(blocks):
+    """At the end of half a cosine the learning rate is 0; an only step is also the first."""
+    model = ModelSpec(**{**SMALL, "epochs": 1, "batch": len(blocks.train.items), "damping": "none"})
+    start = encoders.create(model, blocks).start(np.random.default_rng([model.seed, 0]))
+    moved = np.abs(train(model, blocks, quiet).arrays["embeddings"] - start["embeddings"])
+    assert np.median(moved) == pytest.approx(model.lr, rel=0.01), "Adam's first step is the rate itself"
