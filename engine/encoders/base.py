@@ -55,6 +55,10 @@ class Encoder(ABC):
         layers = self.layers(parameters)
         return sum(layers[1:], layers[0].copy()) / np.float32(len(layers))
 
+    def usual(self, arrays: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        """Return parameters as large as tuning expects them: a trained model's are."""
+        return arrays
+
     def forward(self, parameters: Mapping[str, Any]) -> list[Any]:
         """Return the same layers of torch parameters, differentiable."""
         return [parameters["embeddings"]]

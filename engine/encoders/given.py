@@ -13,6 +13,11 @@ from engine.encoders.base import Encoder
 from engine.errors import FewbitsError
 from engine.spec import GIVEN, ModelSpec
 
+USUAL = 2.0**-4
+"""The root mean square of a number in a table of a model that is trained here: 0.02 to 0.14 with 32 to 256 dimensions
+on four data sets.
+"""
+
 
 class Given(Encoder):
     """One layer: the data set's own vectors of users and items."""
@@ -39,6 +44,18 @@ class Given(Encoder):
 
     def start(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         return {"embeddings": np.concatenate([self.vectors.users, self.vectors.items])}
+
+    def usual(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the vectors as large as those of a model that is trained here, each table times one number.
+
+        No list changes by that; but a tuning step has a size, which does not fit vectors of any other.
+        """
+        n, sized = self.n_users, arrays["embeddings"].copy()
+        for table in (sized[:n], sized[n:]):
+            size = float(np.sqrt(np.mean(np.square(table, dtype=np.float64)))) if table.size else 0.0
+            if size:
+                np.multiply(table, USUAL / size, out=table, dtype=np.float64, casting="same_kind")
+        return {**arrays, "embeddings": sized}
 
     def plain_layers(self, parameters: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         return [parameters["embeddings"]]

@@ -28,7 +28,7 @@ import numpy as np
 from engine import encoders, quantizers
 from engine.encoders.base import damped
 from engine.quantizers.trained import Batch, TrainedQuantizer
-from engine.spec import ModelSpec, RunSpec
+from engine.spec import GIVEN, ModelSpec, RunSpec
 from engine.training import damping, loop, losses, memory
 from engine.training.checkpoints import Checkpoint, cached, digest
 from engine.training.fused import distillation
@@ -61,7 +61,7 @@ def tune(root: Path, spec: RunSpec, split: Any, checkpoint: Checkpoint, report: 
     own = spec.model_copy(update={"query_bits": ()}).canonical()  # how it is served changes nothing in what is learned
     about = {"spec": spec.model_dump(mode="json"), "dataset": split.dataset, "checkpoint": checkpoint.key}
     make = partial(_tuned, spec, split, encoder, checkpoint, report)
-    key = "tuned-" + digest(f"{TUNER}|{checkpoint.key}|{own}")
+    key = "tuned-" + digest(f"{TUNER}|{checkpoint.key}|{own}" + "|sized" * (spec.model.encoder == GIVEN))
     result = cached(root, key, about, make)
     state = {k.removeprefix("quantizer/"): v for k, v in result.arrays.items() if k.startswith("quantizer/")}
     quantizer.load(state)
@@ -76,7 +76,8 @@ def _tuned(spec: RunSpec, split: Any, encoder: Any, checkpoint: Checkpoint, repo
     """
     began, layered = time.perf_counter(), quantizers.REGISTRY[spec.quantizer].layered  # type: ignore[attr-defined]
     memory.check_tuning(spec.model, layered, split.n_users, split.n_items, len(split.train.items))
-    begun = [_begun(spec, split, encoder, form, checkpoint.arrays) for form in damping.forms(checkpoint.arrays)]
+    arrays = encoder.usual(checkpoint.arrays)
+    begun = [_begun(spec, split, encoder, form, arrays) for form in damping.forms(arrays)]
     found = [steps.probed() for steps in begun] if len(begun) > 1 else [np.zeros(0)]
     steps = begun[damping.preferred(found)]
     del begun

@@ -1,15 +1,20 @@
 """Given vectors, from the data set to the lists: nothing is trained, and what is searched is what was brought."""
 
+import itertools
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from engine import pipeline, quantizers
 from engine.data import own_import
 from engine.data.own_columns import Choice
+from engine.data.readers import Vectors
 from engine.data.split import load_split
 from engine.errors import FewbitsError
 from engine.spec import ModelSpec, RunSpec
 from engine.store import folders, lists
+from engine.training import tuning
 
 USERS, ITEMS, DIM = 60, 130, 7
 """An odd width, and no more items than a list is long and a bit."""
@@ -70,6 +75,27 @@ def test_quantizers_that_follow_a_model_and_those_that_are_tuned_take_vectors(mo
     assert made.state() == "done"
     assert 0.5 < value(made, "overlap") < 1
     assert value(made, "bytes_per_item") < 4 * DIM
+
+
+@pytest.mark.parametrize(("factors", "alike"), [((2.0**-12, 2.0**9), 1.0), ((1000.0, 1e-6), 0.9)])
+def test_tuning_does_not_depend_on_how_large_the_vectors_are(model, tmp_path, monkeypatch, factors, alike):
+    """A step moves each number by the learning rate: the first would throw vectors of norm 0.001 away."""
+    rising = itertools.count()
+    monkeypatch.setattr(tuning, "BATCH", 64)
+    monkeypatch.setattr(tuning, "served_ndcgs", lambda *_: np.array([next(rising)]))  # so that the last epoch is kept
+    split, options = load_split("my-model", model[0]), {"lr": 0.01, "rotate": "none"}
+    vectors = Vectors(split.vectors.users * np.float32(factors[0]), split.vectors.items * np.float32(factors[1]))
+
+    def codes(number, data, steps):
+        (tmp_path / str(number) / "cache").mkdir(parents=True)
+        given, told = ModelSpec(encoder="given", dim=DIM), {**options, "steps": steps}
+        spec = RunSpec(dataset="my-model", model=given, quantizer="hqgnn", bits=1, options=told)
+        made = pipeline.make_codes(quantizers.resolve(spec), tmp_path / str(number), data, lambda *_a, **_k: None)
+        return np.concatenate([made.coded.users.q, made.coded.items.q])
+
+    one, two, start = codes(1, split, 40), codes(2, replace(split, vectors=vectors), 40), codes(3, split, 0)
+    assert (one == two).mean() >= alike, "powers of two change no digit, others by half a step's size at most"
+    assert 0.01 < (one != start).mean() < 0.3
 
 
 def test_a_run_that_needs_a_model_is_refused_wherever_it_was_submitted(model):
