@@ -13,7 +13,8 @@ MEANINGS = {
     "loss": "Loss that the model was trained with.",
     "seed": "Seed of the model.",
     "quantizer": "How the vectors were made small.",
-    "bits": "Bits a dimension of the items, as asked for.",
+    "bits": "Bits of one stored number of the items; for pq, opq, dpq and mgqe of one code, which stands for several "
+    "numbers; peer: 32, whatever it stores.",
     "options": "The quantizer's own options, as JSON.",
     "settings": "What was trained otherwise than usual, as JSON, and a split seed other than 0.",
     "query_bits": "Bits of the users' vectors in this search; 32: float32.",
@@ -22,6 +23,12 @@ MEANINGS = {
     "finished": "When the run finished, UTC.",
     "measured": "When it was measured, UTC.",
     "kept_epoch": "Epoch of tuning that validation kept; 0: what tuning began with.",
+    "checkpoint": "The trained model: equal names are the same model.",
+    "chosen": "Options of the quantizer that were not at their default, as JSON.",
+    "form": "Quantizer, bits and the options that were not at their default, in words.",
+    "source": "own: measured here; reference: came with Fewbits.",
+    "recall_head": "Share of all held-out items of the most popular tenth of the items that are found.",
+    "recall_tail": "Share of all held-out items of the other nine tenths of the items that are found.",
     "threads": "Threads that searched.",
     "batch": "Users that were searched at once.",
     "metric": "What was measured.",
@@ -55,6 +62,8 @@ def meaning(column: str) -> str:
         return f"{labels.QUALITY[kind].help} Lists of {k}."
     if kind == "tied":
         return f"Share of the first {k} places whose score equals a neighbour's."
+    if k and kind in MEANINGS:
+        return f"{MEANINGS[kind].removesuffix('.')}, in lists of {k}."
     known = labels.COSTS.get(base)
     return known.help if known else MEANINGS.get(base) or f"{labels.COLUMNS.get(base, base)}."
 

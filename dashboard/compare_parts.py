@@ -18,7 +18,8 @@ CHANGE = "Change against the base"
 GROUPS_HELP = (
     "**Items** by popularity: the head is the most popular items that together hold a third of all training "
     "interactions, the middle those that hold the next third, the tail all others. Shown is the share of the held-out "
-    "items of each group that stand in the top k.\n\n"
+    "items of each group that stand in the top k. (*Findings* and the exported `recall_head@20` and `recall_tail@20` "
+    "divide otherwise: there the head is the most popular tenth of the items, the tail all others.)\n\n"
     "**Users** in thirds by their number of training items: light, middle, heavy. Shown is their mean recall.\n\n"
     "Intervals are 95 % bootstrap intervals over users; changes against the base are paired."
 )

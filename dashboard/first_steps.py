@@ -63,7 +63,7 @@ def _offer(runs: pd.DataFrame) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             "Run the demo sweep", type="primary", icon=":material/play_arrow:", on_click=_submit,
-            help="8 runs; the first point is there after about half a minute. Needs no network.",
+            help="8 runs; the first point is there after some 20 seconds. Needs no network.",
         )  # fmt: skip
         st.page_link(NEW_RUN_PAGE, label="or choose your own runs", icon=":material/add_circle:")
     if len(broken):

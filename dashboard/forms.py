@@ -7,48 +7,17 @@ import streamlit as st
 
 from dashboard import labels
 from dashboard.widgets import plain
-from engine.spec import GIVEN, LEAST_TEMPERATURE, ModelSpec
+from engine.spec import GIVEN, ModelSpec
 
 KEEP: dict[str, Any] = {"persist_state": "session"}
 """What was typed survives a visit to another page."""
 TRAINING = {
-    "epochs": (
-        "Epochs, at most",
-        "Training stops sooner when validation stops improving; 0: 5 to 20, fewer where users and items have more "
-        "interactions.",
-    ),
-    "patience": (
-        "Patience (epochs)",
-        "With a constant learning rate only: epochs without a better validation NDCG@20 before training stops.",
-    ),
-    "batch": (
-        "Batch (interactions)",
-        "Interactions in one step; 0: by the size of the data, about 100 steps an epoch.",
-    ),
-    "lr": ("Learning rate", "Step size of Adam."),
-    "schedule": ("Learning rate over time", "Cosine: falls from the learning rate to 0 over all epochs."),
-    "temperature": (
-        "Temperature",
-        "Softmax only: lower, hard negatives count more; 0: 0.1 to 0.4 by the data's density. Any other is at least "
-        f"{LEAST_TEMPERATURE}.",
-    ),
-    "negatives": (
-        "Negatives",
-        "Softmax only: items drawn as negatives in each step; 0: a third of the items, 256 to 2,048.",
-    ),
-    "pooling": (
-        "Layers that are averaged",
-        "LightGCN only. Neighbours: a vector is what its neighbours say; all: its own free embedding counts too, as "
-        "published.",
-    ),
-    "damping": (
-        "Shorten item vectors",
-        "Softmax only. Validation: by how much validation asks, for float32 and for each quantizer's codes of their "
-        "own; more recall on sparse data.",
-    ),
-    "l2": ("L2 weight", "BPR only: pulls vectors towards zero."),
-}
-"""Field of ModelSpec → its name and what it does."""
+    "epochs": "Epochs, at most", "patience": "Patience (epochs)", "batch": "Batch (interactions)",
+    "lr": "Learning rate", "schedule": "Learning rate over time", "temperature": "Temperature",
+    "negatives": "Negatives", "pooling": "Layers that are averaged", "damping": "Shorten item vectors",
+    "l2": "L2 weight",
+}  # fmt: skip
+"""Field of ModelSpec → its name; what it does is its description there."""
 STEP = {"temperature": 0.02}
 """What a click adds to a number that starts at 0, where a little more than 0 is refused."""
 SMALLEST = 1e-6
@@ -183,7 +152,7 @@ def training() -> dict[str, Any]:
 
 def _setting(name: str) -> Any:
     field = ModelSpec.model_fields[name]
-    title, help = TRAINING.get(name, (name.replace("_", " ").capitalize(), ""))
+    title, help = TRAINING.get(name, name.replace("_", " ").capitalize()), field.description
     if choices := get_args(field.annotation):
         return st.selectbox(title, choices, choices.index(field.default), key=f"n_{name}", help=help, **KEEP)
     limits = {kind: getattr(m, kind) for m in field.metadata for kind in ("ge", "gt", "le") if hasattr(m, kind)}

@@ -146,7 +146,7 @@ def _columns(seen: Looked, key: str) -> dict[str, str | None]:
         "item": ("Item", "What; any id, kept as text. A pair of a user and an item counts once."),
         "time": ("Time", "Dates, or seconds (milli-, micro-, nanoseconds) since 1970; needed for the split by time."),
         "rating": ("Rating", "Only to drop rows below a rating; without it, every row is an interaction."),
-        "title": ("Item's name", "Shown on the Users page in place of the id."),
+        "title": ("Item's name", "Shown on the Users page in place of the id; what you take home has both."),
     }
     chosen: dict[str, str | None] = {}
     for column, (role, (label, help)) in zip(st.columns(5), fields.items(), strict=True):

@@ -5,7 +5,17 @@ import sys
 
 import click
 
-from engine.commands import adding, benching, checking, exporting, looking, measuring, running, studying
+from engine.commands import (
+    adding,
+    benching,
+    checking,
+    describing,
+    exporting,
+    looking,
+    measuring,
+    running,
+    studying,
+)
 from engine.errors import FewbitsError
 
 
@@ -20,7 +30,8 @@ def commands() -> None:
 for command in (
     running.serve, running.run, running.sweep, running.cancel, running.retry,
     measuring.measure, measuring.scale,
-    looking.runs, looking.show, looking.frontier, looking.datasets, adding.data, exporting.export,
+    looking.runs, looking.show, looking.frontier, looking.datasets, describing.list_methods, adding.data,
+    exporting.export,
     studying.study, checking.doctor, benching.bench,
 ):  # fmt: skip
     commands.add_command(command)

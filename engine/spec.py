@@ -67,21 +67,49 @@ class ModelSpec(Strict):
     `engine.training.damping` says.
     """
 
-    encoder: str = "lightgcn"
-    dim: int = Field(64, ge=1, le=4096)
-    layers: int = Field(3, ge=0, le=8)
-    loss: str = "softmax"
-    seed: int = Field(0, ge=0, le=2**31 - 1)
-    epochs: int = Field(0, ge=0, le=100_000)
-    batch: int = Field(0, ge=0, le=1 << 20)
-    lr: float = Field(0.02, gt=0, le=10)
-    schedule: Literal["cosine", "constant"] = "cosine"
-    temperature: float = Field(0.0, ge=0, le=100)
-    negatives: int = Field(0, ge=0, le=65536)
-    l2: float = Field(0.0, ge=0, le=10)
-    pooling: Literal["neighbours", "all"] = "neighbours"
-    patience: int = Field(5, ge=1, le=10_000)
-    damping: Literal["none", "validation"] = "validation"
+    encoder: str = Field("lightgcn", description="What makes the vectors of users and items.")
+    dim: int = Field(64, ge=1, le=4096, description="Numbers in a vector.")
+    layers: int = Field(3, ge=0, le=8, description="How often vectors are averaged over the graph.")
+    loss: str = Field("softmax", description="What training makes small.")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="Seed of whatever is drawn.")
+    epochs: int = Field(
+        0, ge=0, le=100_000,
+        description="Training stops sooner when validation stops improving; 0: 5 to 20, fewer where users and items "
+        "have more interactions.",
+    )  # fmt: skip
+    batch: int = Field(
+        0, ge=0, le=1 << 20,
+        description="Interactions in one step; 0: by the size of the data, about 100 steps an epoch.",
+    )  # fmt: skip
+    lr: float = Field(0.02, gt=0, le=10, description="Step size of Adam.")
+    schedule: Literal["cosine", "constant"] = Field(
+        "cosine", description="Cosine: falls from the learning rate to 0 over all epochs."
+    )
+    temperature: float = Field(
+        0.0, ge=0, le=100,
+        description="Softmax only: lower, hard negatives count more; 0: 0.1 to 0.4 by the data's density. Any other is "
+        f"at least {LEAST_TEMPERATURE}.",
+    )  # fmt: skip
+    negatives: int = Field(
+        0, ge=0, le=65536,
+        description="Softmax only: items drawn as negatives in each step; 0: a third of the items, 256 to 2,048.",
+    )  # fmt: skip
+    l2: float = Field(0.0, ge=0, le=10, description="BPR only: pulls vectors towards zero.")
+    pooling: Literal["neighbours", "all"] = Field(
+        "neighbours",
+        description="LightGCN only. Neighbours: a vector is what its neighbours say; all: its own free embedding "
+        "counts too, as published.",
+    )
+    patience: int = Field(
+        5, ge=1, le=10_000,
+        description="With a constant learning rate only: epochs without a better validation NDCG@20 before training "
+        "stops.",
+    )  # fmt: skip
+    damping: Literal["none", "validation"] = Field(
+        "validation",
+        description="Softmax only. Validation: by how much validation asks, for float32 and for each quantizer's codes "
+        "of their own; more recall on sparse data.",
+    )
 
     @field_validator("temperature")
     @classmethod

@@ -20,8 +20,9 @@ on the test items. Published splits are kept as published, so that results can b
 split 80 / 20 per user, with a seed, and your own as you chose: a random fifth of each user's items, or the last one by
 time.
 
-The float32 model is the reference. A quantizer that needs no training starts from the same trained model, so that the
-only difference is the number format.
+The float32 model is the reference. A quantizer that needs no training starts from the same trained model. One thing
+besides the number format can differ: where validation shortened the items' vectors for float32, codes keep the lengths
+as they were learned unless validation prefers the shortened ones for them too. A run's notes say so.
 """
 METRICS = (
     ("Recall@k", "Share of a user's held-out items that are among the first k recommended.", "higher"),

@@ -33,7 +33,10 @@ def current(root: Path) -> Path:
 
 
 @click.command(epilog="Example:  python -m engine runs --state failed")
-@click.option("--state", help="Only runs in this state: queued, running, done, failed, cancelled, orphaned.")
+@click.option(
+    "--state",
+    help="Only runs in this state: queued (waiting), running, done, failed, cancelled, orphaned (broken off).",
+)
 @click.option("--rebuild", is_flag=True, help="Delete the catalog and make it anew from the run folders.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 @ROOT

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -26,7 +26,7 @@ from engine.commands.parsing import (
 from engine.data import own_vectors
 from engine.errors import FewbitsError
 from engine.service.supervisor import Supervisor, say
-from engine.spec import LEAST_TEMPERATURE, RULED, RunSpec, parse_spec
+from engine.spec import ModelSpec, RunSpec, parse_spec
 from engine.store import inbox
 from engine.store.catalog import measurements
 from engine.store.folders import run_folder, runs_root
@@ -47,15 +47,12 @@ def model_options(*, several: bool) -> Callable[[Any], Any]:
 
     def add(command: Any) -> Any:
         for name, (kind, default) in reversed(MODEL_OPTIONS.items()):
-            more = (
-                " (several: comma-separated)"
-                if several and name in ("encoder", "dim", "layers", "loss", "seed")
-                else ""
-            )
-            rule = " (by a rule)" if name in RULED else ""
-            least = f", else at least {LEAST_TEMPERATURE}" if name == "temperature" else ""
-            text = f"Model {name}; default {default}{rule}{least}{more}."
-            command = click.option(f"--{name}", name, type=str if more else kind, help=text)(command)
+            more = several and name in ("encoder", "dim", "layers", "loss", "seed")
+            listed = " `python -m engine methods` lists them." * (name in ("encoder", "loss"))
+            text = f"{ModelSpec.model_fields[name].description}{listed}{' Comma-separated.' * more} Default: {default}."
+            choices = get_args(ModelSpec.model_fields[name].annotation)
+            typed: Any = str if more else click.Choice(choices) if choices else kind
+            command = click.option(f"--{name}", name, type=typed, help=text)(command)
         return command
 
     return add
@@ -92,12 +89,20 @@ def serve(root: Path | None) -> None:
 @click.option(
     "--split-seed", type=int, default=0, show_default=True, help="Seed of the split and of the validation items."
 )
-@click.option("--quantizer", default="float32", show_default=True, help="How the vectors are made small.")
-@click.option("--bits", type=int, help="Bits a dimension; may be left out where the quantizer has one width.")
+@click.option(
+    "--quantizer", default="float32", show_default=True,
+    help="How the vectors are made small; `python -m engine methods` lists the ways.",
+)  # fmt: skip
+@click.option(
+    "--bits", type=int,
+    help="Bits of one stored number; of one code, which stands for several numbers, for pq, opq, dpq and mgqe. May be "
+    "left out where the quantizer has one width.",
+)  # fmt: skip
 @click.option("--query-bits", help="How users are served: 32, the items' own bits, or both (32,4). Default: both.")
 @click.option(
-    "--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of the quantizer; repeatable."
-)
+    "--option", "options", multiple=True, metavar="NAME=VALUE",
+    help="An option of the quantizer; repeatable. `python -m engine methods QUANTIZER` lists them.",
+)  # fmt: skip
 @DEVICE
 @click.option("--again", is_flag=True, help="Measure anew even if this run is done.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object: run_id, spec, measurements.")

@@ -99,7 +99,7 @@ class Itq(Turned):
     title = "ITQ: learned rotation, signs"
     explanation = (
         "Learns the rotation after which the item vectors lie nearest to their own signs, then keeps one bit a number. "
-        "The best of the untrained one-bit codes here."
+        "Mostly the best of the untrained one-bit codes here."
     )
     link = "https://doi.org/10.1109/CVPR.2011.5995432"
     bits = (1,)

@@ -24,7 +24,7 @@ class Sign(Quantizer):
     title = "Sign bits"
     explanation = (
         "Keeps one bit of every number, its sign, and one 2-byte scale a row if asked. "
-        "The scale carries the item's popularity: without it about half the recall is lost."
+        "The scale carries the item's popularity: without it a quarter to a half of the recall is lost."
     )
     bits = (1,)
 

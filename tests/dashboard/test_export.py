@@ -51,8 +51,10 @@ def test_json_keeps_the_same_columns_and_explains_them(points):
 
 
 def test_every_column_says_what_it_means(points):
-    for name in export.labelled(points).columns:
-        assert columns.meaning(name).rstrip(".") != name, f"{name} is not explained"
+    of_the_study = ("checkpoint", "chosen", "form", "source", "recall_head@20", "recall_tail@20")
+    for name in (*export.labelled(points).columns, *of_the_study):
+        assert columns.meaning(name).rstrip(".").lower() != name, f"{name} is not explained"
+    assert columns.meaning("recall_tail@20").endswith("nine tenths of the items that are found, in lists of 20.")
     assert columns.unit("latency_p99_us") == "µs" and columns.unit("recall@20_low") == "share"
 
 
