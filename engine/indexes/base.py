@@ -40,7 +40,7 @@ class Index(ABC):
     """Packed item codes in the order of the permutation with this seed, and the search through all of them."""
 
     layout: ClassVar[str]
-    depends_on_k: ClassVar[bool] = False
+    depends_on_k: bool = False
     """Whether the first places of a list can differ with how many are asked for, as a graph's do."""
     n: int
     dim: int

@@ -7,7 +7,7 @@ so that lists are the same in any batch.
 
 It does depend on k: usearch and hnswlib look at as many candidates as places are asked for, at least, and find more of
 a list's first 20 items where they were asked for 100 (6,000 random vectors, 27 items seen: 97 instead of 88 % of them).
-What is measured at 20 places is therefore of a search for 20, as it is timed.
+What is measured of them at 20 places is therefore of a search for 20, as it is timed.
 """
 
 import json
@@ -26,6 +26,8 @@ from engine.indexes.exclusion import Exclude
 from engine.indexes.libraries import library
 from engine.indexes.packed import Form, Packed
 
+WIDER = ("usearch", "hnswlib")
+"""Graphs that look at as many candidates as places are asked for, at least."""
 FEWEST = 32
 """Places that a peer is asked for at least; more are asked for in powers of two, so that batches stay together."""
 
@@ -39,13 +41,13 @@ class PeerIndex(Index):
     """
 
     layout = "peer"
-    depends_on_k = True
     bits = 32
 
     def __init__(self, kind: str, knobs: Mapping[str, int], inner: Any, dim: int, seed: int) -> None:
         """Take the library's index, built from vectors in stored order."""
         self.kind, self.knobs, self.inner = kind, dict(knobs), inner
         self.n, self.dim, self.seed = len(inner), dim, checked_seed(len(inner), seed)
+        self.depends_on_k = kind in WIDER
         self.order = stored_order(self.n, seed).astype(np.int32)
 
     @staticmethod
