@@ -216,7 +216,7 @@ def person(split: str, user: int) -> dict[str, Any]:
 
 
 def items(split: str) -> pd.DataFrame:
-    """Return the items of a split (label, train_users), indexed by item id. Not to be changed: it is shared."""
+    """Return the items of a split (label, key, train_users), indexed by item id. Not to be changed: it is shared."""
     if not (root() / "cache" / split / "items.parquet").exists():
         raise FewbitsError(
             f"the prepared data {split} is gone from the cache: running any run on it again brings it back"

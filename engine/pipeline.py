@@ -196,8 +196,10 @@ def _measure(
     for bits, packed in queries.items():
         report("searching", f"lists of {split.n_users:,} users, queries of {bits} bits")
         search = partial(index.search, packed, exclude=(seen.indptr, seen.items), threads=cores())
-        lists[bits], short = search(DEPTH), search(LATENCY_K) if index.depends_on_k else None
-        columns[bits] = ranking.per_user(lists[bits], users, split.test, reference, split.n_items, short=short)
+        lists[bits] = search(DEPTH)
+        if index.depends_on_k:  # the first places are those of a search as it is timed
+            lists[bits] = ranking.lengthened(search(LATENCY_K), lists[bits])
+        columns[bits] = ranking.per_user(lists[bits], users, split.test, reference, split.n_items)
         rows += [row(index, query_bits=bits, **r) for r in ranking.summarise(columns[bits])]
         rows.append(row(index, "users", len(columns[bits]["user"]), "users", query_bits=bits))
         rows.append(row(index, "query_bytes", packed.nbytes / max(len(packed), 1), "bytes", query_bits=bits))

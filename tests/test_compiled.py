@@ -39,6 +39,17 @@ def test_the_newest_folders_are_kept_and_nothing_else_is_touched(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"kernels-0", "kernels-1", "other"}
 
 
+def test_a_process_that_starts_makes_its_folder_and_leaves_those_of_others(tmp_path, monkeypatch):
+    """Every process prunes until the folder is there; a folder may go between being listed and being looked at."""
+    monkeypatch.setattr(compiled, "FOLDER", tmp_path)
+    monkeypatch.delenv(compiled.VARIABLE, raising=False)
+    compiled.keep_apart()
+    assert [path.name for path in tmp_path.iterdir()] == [Path(os.environ[compiled.VARIABLE]).name]
+    monkeypatch.setattr(compiled, "_prune", lambda _: pytest.fail("it is there"))
+    compiled.keep_apart()
+    assert compiled._written(tmp_path / "kernels-gone") == 0.0
+
+
 def numba_folder(**settings: str) -> str:
     """The folder that a new process's kernels are kept in."""
     code = "import engine.indexes, numba; print(numba.config.CACHE_DIR)"

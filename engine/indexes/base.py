@@ -41,7 +41,7 @@ class Index(ABC):
 
     layout: ClassVar[str]
     depends_on_k: bool = False
-    """Whether the first places of a list can differ with how many are asked for, as a graph's do."""
+    """Whether more candidates are looked at where more places are asked for: the first places are others then."""
     n: int
     dim: int
     bits: int

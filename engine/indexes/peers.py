@@ -7,7 +7,8 @@ so that lists are the same in any batch.
 
 It does depend on k: usearch and hnswlib look at as many candidates as places are asked for, at least, and find more of
 a list's first 20 items where they were asked for 100 (6,000 random vectors, 27 items seen: 97 instead of 88 % of them).
-What is measured of them at 20 places is therefore of a search for 20, as it is timed.
+The first 20 places of their lists are therefore those of a search for 20, as it is timed
+(`engine.measure.ranking.lengthened`).
 """
 
 import json

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from engine.frontier import interval
+from engine.indexes.base import Hits
 from engine.spec import KS
 
 
@@ -71,10 +72,27 @@ def tied(scores: np.ndarray, k: int) -> np.ndarray:
     return (before | after).mean(1).astype(np.float32)
 
 
+def lengthened(short: Hits, long: Hits) -> Hits:
+    """Return the places of a short search, and behind them what a longer one found below: as long as the longer.
+
+    Of the same queries [B], where a search for more places looks at more: the first places of the longer are then not
+    those that the short one gives. What it missed is left out.
+    """
+    ids, scores = long.ids.copy(), long.scores.copy()
+    count, width = short.ids.shape[1], long.ids.shape[1]
+    for row, (first, found) in enumerate(zip(short.ids, long.ids, strict=True)):
+        below = (long.scores[row] <= short.scores[row, -1]) & (found >= 0) & ~np.isin(found, first)
+        rest = found[below][: width - count]
+        end = count + len(rest)
+        ids[row, :count], ids[row, count:end], ids[row, end:] = first, rest, -1
+        scores[row, :count], scores[row, end:] = short.scores[row], -np.inf
+        scores[row, count:end] = long.scores[row, below][: width - count]
+    return Hits(ids, scores)
+
+
 def per_user(
-    hits: Any, users: np.ndarray, held_out: Any, reference: np.ndarray, n_items: int, ks: Sequence[int] = KS,
-    short: Any = None,
-) -> dict[str, np.ndarray]:  # fmt: skip
+    hits: Any, users: np.ndarray, held_out: Any, reference: np.ndarray, n_items: int, ks: Sequence[int] = KS
+) -> dict[str, np.ndarray]:
     """Return the columns of the users with held-out items: user, n_test, and each metric at each k that the catalogue
     allows.
 
@@ -82,21 +100,16 @@ def per_user(
     ----------
     hits : Hits of all ``users``, more than max(ks) places long where the catalogue has them.
     reference : int32 [B, ≥ max(ks)], the full-precision lists of the same users.
-    short : Hits of the same users from a search for fewer places, where an index finds others then: what is measured at
-        a k up to their length is of them, but for ties.
     """
     sizes = np.diff(held_out.indptr)[users]
     rows = np.flatnonzero(sizes > 0)
     ids, scores, size = hits.ids[rows], hits.scores[rows], sizes[rows]
     found = hit_matrix(ids, held_out, users[rows], n_items)
-    few = ids[:, :0] if short is None else short.ids[rows]
-    found_of_few = hit_matrix(few, held_out, users[rows], n_items)
     columns: dict[str, np.ndarray] = {"user": users[rows].astype(np.int32), "n_test": size.astype(np.int32)}
     for k in (k for k in ks if k <= n_items):
-        listed, right = (few, found_of_few) if k <= few.shape[1] else (ids, found)
-        columns[f"recall@{k}"] = recall(right, size, k)
-        columns[f"ndcg@{k}"] = ndcg(right, size, k)
-        columns[f"overlap@{k}"] = overlap(listed, reference[rows], k)
+        columns[f"recall@{k}"] = recall(found, size, k)
+        columns[f"ndcg@{k}"] = ndcg(found, size, k)
+        columns[f"overlap@{k}"] = overlap(ids, reference[rows], k)
         columns[f"tied@{k}"] = tied(scores, k)
     return columns
 

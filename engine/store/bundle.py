@@ -6,7 +6,7 @@
     manifest.json          what it is and what was measured; format, size and SHA-256 of every other file
     TERMS.txt              which data it was made from, and on what terms
     search.py              an example that searches it
-    items.parquet          item, key, label: where the data set has labels; key: your own id, in a data set of yours
+    items.parquet          item, label, key: where the data set has labels; key: your own id, in a data set of yours
     turn.safetensors       the rotation that a user's vector takes before it is searched, where the method has one
     queries_<bits>.safetensors, users.parquet    on request: the users' vectors as they were searched, and their labels
     recommendations.parquet                      on request (`engine.store.recommendations`)
@@ -116,7 +116,7 @@ def _has_labels(path: Path) -> bool:
 
 
 def _label_bytes(path: Path) -> int:
-    """Return how many bytes ids and labels take of a prepared table."""
+    """Return how many bytes ids, labels and keys take of a prepared table."""
     told = pq.ParquetFile(path).metadata
     columns = [told.row_group(g).column(c) for g in range(told.num_row_groups) for c in range(told.num_columns)]
     return sum(c.total_compressed_size for c in columns if c.path_in_schema in ("item", "user", "key", "label"))

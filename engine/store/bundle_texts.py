@@ -44,12 +44,16 @@ TURNED = (
     "(u @ R).astype(float32), where R = engine.indexes.load_turn('turn.safetensors'); the stored queries are turned."
 )
 LOST = (
-    "The items were turned by a rotation that this run did not keep, since it was made by an older version: search the "
-    "stored queries (export with --queries), or run the configuration again in another folder."
+    "The items were turned by a rotation that this run did not keep, since an older version made it: search the users' "
+    "vectors as they were searched, which can be taken along, or retry the run, which keeps the rotation."
 )
 LEARNED = (
-    "Users' vectors were learned anew together with these codes: search the stored queries (export with --queries). A "
-    "vector of the model that tuning began with gives a list that means nothing."
+    "Users' vectors were learned anew together with these codes: search those, as they were searched, which can be taken "
+    "along. A vector of the model that tuning began with finds another list than was measured."
+)
+UNKNOWN_METHOD = (
+    "This version of Fewbits does not know the method: search the users' vectors as they were searched, which can be "
+    "taken along."
 )
 
 
@@ -59,7 +63,9 @@ def queries(quantizer: str, turned: bool) -> dict[str, str]:
     ``from`` is "model" where a vector of the model serves, turned or not, and "stored" where none but the stored ones
     do; ``meaning`` says it in a sentence.
     """
-    method = quantizers.REGISTRY[quantizer]
+    method = quantizers.REGISTRY.get(quantizer)
+    if method is None:
+        return {"from": "stored", "meaning": UNKNOWN_METHOD}
     if method.trained:
         return {"from": "stored", "meaning": LEARNED}
     if not method.turns:

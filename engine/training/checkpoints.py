@@ -26,7 +26,7 @@ from engine.training.trainer import train
 
 TRAINER = 5
 """Raise it whenever the same specification would train to other embeddings: old checkpoints are then not taken for
-new.
+new. (It was not for models of a single step, which took it at rate 0 until November 2026.)
 """
 ARRAYS, RESUME, LISTS = "embeddings.safetensors", "resume.npz", "top.parquet"
 

@@ -8,7 +8,7 @@ estimate is too high.
 from engine.encoders.graph import BLOCK
 from engine.errors import FewbitsError
 from engine.measure.machine import memory_left
-from engine.spec import ModelSpec
+from engine.spec import GIVEN, ModelSpec
 from engine.training.fused import CHUNK
 from engine.training.rules import BATCHES, NEGATIVES, STEPS
 
@@ -20,10 +20,11 @@ VALIDATION = 3
 """… while an epoch is validated: one layer and the next, then the pooled vectors and what is searched of them."""
 NGCF = 9
 """… that torch keeps of each of NGCF's layers until the backward pass."""
-TUNING, TUNING_LAYER, TUNING_SAMPLE = 16, 2, 32
-"""Tables at the peak of a tuning, which holds two forms of the model, more for each layer where a quantizer stores
-layers, and bytes an interaction. Seen from 27 to 107 thousand nodes of 64 dimensions, 60 steps, three layers: 10
-(hqgnn) to 15 (hashgnn) tables more for each, 21 for l2qgcn, which has layers.
+TUNING, TUNING_FORM, TUNING_LAYER, TUNING_SAMPLE = 11, 3, 1, 16
+"""Tables at the peak of a tuning of one form of the model, more for another form, more for each layer of each form
+where a quantizer stores layers, and bytes an interaction for each form. Seen from 27 to 107 thousand nodes of 64
+dimensions and three layers, one form and two: hqgnn 5.9 and 8.3 tables, dpq 4.9 and 5.6, hashgnn 9.8 and 12.3, l2qgcn
+10.7 and 21.4.
 """
 GRAPH_NODE, GRAPH_EDGE = 12, 8
 """Bytes of the graph: row bounds and roots; a neighbour and its weight, of which an interaction has two."""
@@ -55,13 +56,19 @@ def needed(spec: ModelSpec, n_users: int, n_items: int, interactions: int) -> in
     return LIBRARIES + graph + max(building, training + _samples(spec, interactions))
 
 
-def needed_to_tune(spec: ModelSpec, layered: bool, n_users: int, n_items: int, interactions: int) -> int:
-    """Return the bytes that tuning a quantizer takes at its peak, an upper estimate; ``layered``: it stores layers."""
+def needed_to_tune(spec: ModelSpec, forms: int, layered: bool, n_users: int, n_items: int, interactions: int) -> int:
+    """Return the bytes that tuning a quantizer takes at its peak, an upper estimate.
+
+    Parameters
+    ----------
+    forms : how many forms of the model are looked at (`engine.training.damping.forms`).
+    layered : whether the quantizer stores layers.
+    """
     nodes, interactions = int(n_users) + int(n_items), int(interactions)
-    tables = TUNING + TUNING_LAYER * (spec.layers + 1) * layered
+    tables = TUNING + TUNING_FORM * (forms - 1) + TUNING_LAYER * (spec.layers + 1) * layered * forms
     graph = GRAPH_NODE * nodes + 2 * GRAPH_EDGE * interactions if spec.layers else 0
     building = BUILDING * interactions if spec.layers else 0
-    return LIBRARIES + graph + max(building, tables * 4 * nodes * spec.dim + TUNING_SAMPLE * interactions)
+    return LIBRARIES + graph + max(building, tables * 4 * nodes * spec.dim + TUNING_SAMPLE * forms * interactions)
 
 
 def _samples(spec: ModelSpec, interactions: int) -> int:
@@ -76,16 +83,16 @@ def check(spec: ModelSpec, n_users: int, n_items: int, interactions: int) -> Non
     _refuse(f"training {spec.encoder}", needed(spec, n_users, n_items, interactions), spec, interactions)
 
 
-def check_tuning(spec: ModelSpec, layered: bool, n_users: int, n_items: int, interactions: int) -> None:
+def check_tuning(spec: ModelSpec, forms: int, layered: bool, n_users: int, n_items: int, interactions: int) -> None:
     """Raise a FewbitsError where a tuning would take more memory than there is."""
-    wanted = needed_to_tune(spec, layered, n_users, n_items, interactions)
+    wanted = needed_to_tune(spec, forms, layered, n_users, n_items, interactions)
     _refuse(f"tuning a quantizer of {spec.encoder}", wanted, spec, interactions)
 
 
 def _refuse(what: str, wanted: int, spec: ModelSpec, interactions: int) -> None:
+    remedy = "" if spec.encoder == GIVEN else " or choose fewer dimensions"
     if wanted > (free := memory_left()):
         raise FewbitsError(
             f"{what} with {spec.dim} dimensions on {interactions:,} interactions takes up to "
-            f"{wanted / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB are free: close other programs or choose fewer "
-            "dimensions"
+            f"{wanted / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB are free: close other programs{remedy}"
         )

@@ -28,7 +28,7 @@ import numpy as np
 from engine import encoders, quantizers
 from engine.encoders.base import damped
 from engine.quantizers.trained import Batch, TrainedQuantizer
-from engine.spec import GIVEN, ModelSpec, RunSpec
+from engine.spec import GIVEN, LAYERED, ModelSpec, RunSpec
 from engine.training import damping, loop, losses, memory
 from engine.training.checkpoints import Checkpoint, cached, digest
 from engine.training.fused import distillation
@@ -74,10 +74,10 @@ def _tuned(spec: RunSpec, split: Any, encoder: Any, checkpoint: Checkpoint, repo
     """Tune from a checkpoint, with damped lengths or not as validation prefers for codes tuned for a few steps; return
     the best arrays. Its seconds count from the first look at what it begins with.
     """
-    began, layered = time.perf_counter(), quantizers.REGISTRY[spec.quantizer].layered  # type: ignore[attr-defined]
-    memory.check_tuning(spec.model, layered, split.n_users, split.n_items, len(split.train.items))
-    arrays = encoder.usual(checkpoint.arrays)
-    begun = [_begun(spec, split, encoder, form, arrays) for form in damping.forms(arrays)]
+    began, forms = time.perf_counter(), damping.forms(encoder.usual(checkpoint.arrays))
+    sizes = (split.n_users, split.n_items, len(split.train.items))
+    memory.check_tuning(spec.model, len(forms), spec.quantizer in LAYERED, *sizes)
+    begun = [_begun(spec, split, encoder, form, forms[0]) for form in forms]
     found = [steps.probed() for steps in begun] if len(begun) > 1 else [np.zeros(0)]
     steps = begun[damping.preferred(found)]
     del begun

@@ -37,6 +37,17 @@ def test_loaded_queries_ask_the_same(kind, tmp_path):
         assert (index.search(indexes.load_queries(path), 5).scores == index.search(asked, 5).scores).all()
 
 
+def test_a_rotation_comes_back_exactly_and_what_is_none_is_refused(tmp_path):
+    turn = np.linalg.qr(np.random.default_rng(0).standard_normal((5, 5)))[0]
+    indexes.save_turn(turn, tmp_path / "turn")
+    assert np.array_equal(indexes.load_turn(tmp_path / "turn"), turn)
+    indexes.save_queries(np.ones((2, 3), np.float32), tmp_path / "queries")
+    save_file({"turn": np.ones((2, 3))}, tmp_path / "flat", {"format": "fewbits-turn-1"})
+    for name, words in (("queries", "expected 'fewbits-turn-1'"), ("flat", r"got shape \[2, 3\]"), ("none", "save it")):
+        with pytest.raises(FewbitsError, match=words):
+            indexes.load_turn(tmp_path / name)
+
+
 def test_a_unit_comes_back_exactly(tmp_path):
     unit = float(np.float32(0.1))
     indexes.save(indexes.build(ScalarCodes(np.zeros((1, 1), np.uint8), 8, None, unit)), tmp_path / "index")

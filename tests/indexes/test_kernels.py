@@ -77,9 +77,16 @@ def test_inner_loops_agree_with_plain_sums():
     assert wrong() == []
 
 
-@pytest.mark.parametrize("features", [AVX2, ""], ids=["AVX2", "no instructions of its own"])
-def test_inner_loops_agree_on_other_processors(features, tmp_path):
-    settings = {"NUMBA_CPU_NAME": "haswell" if features else "generic", "NUMBA_CPU_FEATURES": features}
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": AVX2},
+        {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""},
+        {"NUMBA_ENABLE_AVX": "0"},
+    ],
+    ids=["AVX2", "no instructions of its own", "AVX switched off"],
+)  # fmt: skip
+def test_inner_loops_agree_on_other_processors(settings, tmp_path):
     code = "from tests.indexes.test_kernels import wrong; print(wrong())"
     run = subprocess.run(
         [sys.executable, "-c", code], env=os.environ | settings | {"NUMBA_CACHE_DIR": str(tmp_path)}, cwd=ROOT,

@@ -15,6 +15,10 @@ def lists(*rows: list[int]) -> ItemLists:
     return ItemLists.from_pairs(users, np.concatenate([np.array(r, np.int64) for r in rows]), len(rows))
 
 
+def hits(ids, scores):
+    return Hits(np.array(ids, np.int32), np.array(scores, np.float32))
+
+
 def measured(ids, held_out, scores=None, reference=None, ks=(2, 3), n_items=10):
     ids = np.array(ids, np.int32)
     scores = (
@@ -42,15 +46,15 @@ def test_a_perfect_list_has_ndcg_one_even_when_k_exceeds_the_held_out_items():
     assert measured([[5, 1, 2]], lists([5]), ks=(3,))["ndcg@3"].tolist() == [1]
 
 
-def test_where_a_shorter_search_finds_other_items_its_places_count_up_to_its_length():
-    held_out, users = lists([1, 9]), np.arange(1)
-    long = Hits(np.array([[1, 2, 3, 9]], np.int32), np.array([[4, 3, 3, 1]], np.float32))
-    short = Hits(np.array([[2, 3]], np.int32), np.array([[3, 2]], np.float32))
-    columns = ranking.per_user(long, users, held_out, np.array([[1, 2, 3]]), 10, (1, 2, 3), short)
-    assert [columns[f"recall@{k}"][0] for k in (1, 2, 3)] == [0, 0, 0.5]
-    assert [columns[f"ndcg@{k}"][0] > 0 for k in (1, 2, 3)] == [False, False, True]
-    assert columns["overlap@2"].tolist() == [0.5] and columns["overlap@3"].tolist() == [1]
-    assert columns["tied@2"].tolist() == [0.5], "ties are those of the long list, across the end of the short one too"
+def test_a_short_search_is_lengthened_by_what_a_longer_one_found_below_it():
+    gone = -np.inf
+    long = hits([[1, 2, 3, 9, 4], [5, 6, 7, -1, -1]], [[5, 4, 3, 2, 1], [9, 8, 7, gone, gone]])
+    short = hits([[2, 3], [5, 6]], [[4, 3], [9, 8]])
+    found = ranking.lengthened(short, long)
+    assert found.ids.tolist() == [[2, 3, 9, 4, -1], [5, 6, 7, -1, -1]], "1 was missed by the search for two"
+    assert found.scores.tolist() == [[4, 3, 2, 1, gone], [9, 8, 7, gone, gone]]
+    empty = hits([[2, -1], [-1, -1]], [[4, gone], [gone, gone]])
+    assert ranking.lengthened(empty, long).ids.tolist() == [[2, -1, -1, -1, -1], [-1] * 5]
 
 
 def test_users_without_held_out_items_are_left_out():

@@ -12,6 +12,7 @@ from engine.data.split import split
 from engine.data.synthetic import two_blocks
 from engine.errors import FewbitsError
 from engine.measure import steps, threads, training, turns
+from engine.measure.machine import cores, machine
 from engine.spec import ModelSpec
 from engine.training.rules import settled
 
@@ -37,6 +38,7 @@ def blocks():
 
 @pytest.fixture(scope="module")
 def result(blocks):
+    machine.cache_clear()  # what was asked before is not what is asked while threads are set
     with pytest.MonkeyPatch.context() as patch:
         hurry(patch)
         return training.bench(blocks, [0, 1], 1, lambda _: None)
@@ -96,6 +98,19 @@ def test_the_parts_are_all_of_the_step(blocks):
     assert sum(parts.values()) == pytest.approx(time.perf_counter() - before, abs=1e-3)
 
 
+def test_each_part_of_a_batch_is_drawn_gathered_and_led_back(blocks, monkeypatch):
+    """A large batch is taken in parts with negatives of their own: what belongs to one is not the next one's."""
+    monkeypatch.setattr("engine.training.trainer.SHARING", SMALL.batch // 2)
+    mine, _ = steps.prepared(SMALL, blocks)
+    clock, marked = steps._Clock(mine), []
+    monkeypatch.setattr(clock, "mark", marked.append)
+    clock.step(steps._batches(mine))
+    of_a_part = [steps.DRAW, steps.GATHER, steps.LOSS, steps.LOSS_BACK]
+    assert marked == [
+        steps.DRAW, steps.FORWARD, *of_a_part, *of_a_part, steps.LOSS_BACK, steps.BACKWARD, steps.ADAM, steps.REST,
+    ]  # fmt: skip
+
+
 def test_watching_a_step_does_not_change_it(blocks):
     watched, _ = steps.prepared(SMALL, blocks)
     clock, batches = steps._Clock(watched), steps._batches(watched)
@@ -118,7 +133,7 @@ def test_every_seed_and_every_baseline_has_its_row(result):
 def test_all_is_plain_json_with_the_machine_and_the_settled_model(result, blocks):
     assert json.loads(json.dumps(result)) == result
     assert result["model"] == settled(ModelSpec(), blocks).model_dump(mode="json")
-    assert result["machine"]["hardware"] and result["threads"] == 1
+    assert result["machine"]["cores"] == cores() and result["threads"] == 1, "not as few as threads were asked for"
 
 
 def test_the_mean_is_that_of_the_default_models_seeds(result):

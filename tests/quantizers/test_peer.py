@@ -14,6 +14,7 @@ from engine.measure import latency, ranking
 from engine.quantizers.peer import KNOBS, Peer
 from engine.spec import ModelSpec, RunSpec
 from engine.store import folders
+from engine.store.lists import read_ids
 from tests.quantizers import tables
 
 INDEXES = get_args(Peer.Options.model_fields["index"].annotation)
@@ -115,6 +116,8 @@ def test_a_run_of_a_peer_has_the_rows_of_any_other(root, monkeypatch):
         return ranking.per_user(hits, users, split.test, nothing, split.n_items, [20])["recall@20"].mean(dtype=float)
 
     assert metrics["recall"] == pytest.approx(recall(20), abs=1e-9), "of the search that is timed"
+    seen_first = index.search(queries, 20, (seen.indptr, seen.items)).ids
+    assert np.array_equal(read_ids(folder.file("lists.parquet"), 20), seen_first), "and so are the lists"
     assert metrics["recall"] != pytest.approx(recall(pipeline.DEPTH), abs=1e-4), "asked for more it finds others"
 
 

@@ -5,10 +5,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from engine import encoders, quantizers
 from engine.errors import FewbitsError
 from engine.measure import growth
-from engine.spec import ModelSpec, RunSpec
-from engine.training import memory, tuning
+from engine.spec import LAYERED, ModelSpec, RunSpec
+from engine.training import damping, memory, tuning
 
 
 def test_the_estimate_is_above_what_training_took_and_not_far():
@@ -52,13 +53,29 @@ def test_a_training_that_cannot_fit_is_refused_in_a_sentence(monkeypatch):
 def test_a_tuning_that_cannot_fit_is_refused_in_a_sentence_before_it_begins(monkeypatch):
     """It holds two forms of a model and their moments: about twice what training the model took."""
     sizes = (10**7, 10**6, 10**8)
-    assert memory.needed_to_tune(ModelSpec(), False, *sizes) > 1.5 * memory.needed(ModelSpec(), *sizes)
-    assert memory.needed_to_tune(ModelSpec(), True, *sizes) > memory.needed_to_tune(ModelSpec(), False, *sizes)
+    needs = [memory.needed_to_tune(ModelSpec(), *asked, *sizes) for asked in ((1, False), (2, False), (2, True))]
+    assert memory.needed(ModelSpec(), *sizes) < needs[0] < needs[1] < needs[2]
     monkeypatch.setattr(memory, "memory_left", lambda: 10**9)
     spec = RunSpec(dataset="d", model=ModelSpec(encoder="mf"), quantizer="hqgnn", bits=4)
     split = SimpleNamespace(n_users=10**7, n_items=10**6, train=SimpleNamespace(items=range(10**8)))
+    encoder, checkpoint = SimpleNamespace(usual=lambda arrays: arrays), SimpleNamespace(arrays={})
     with pytest.raises(FewbitsError, match=r"tuning a quantizer of mf with 64 dimensions .* 1\.0 GB are free"):
-        tuning._tuned(spec, split, None, None, None, None)
+        tuning._tuned(spec, split, encoder, checkpoint, None, None)
+
+
+@pytest.mark.parametrize("quantizer", ["hashgnn", "l2qgcn"])
+def test_the_estimate_of_a_tuning_is_above_what_it_took(quantizer, tmp_path):
+    """Of those of most tables, with two forms of the model."""
+    data, spec = growth.world(200_000), RunSpec(dataset="d", quantizer=quantizer, bits=1, options={"steps": 3})
+    encoder = encoders.create(spec.model, data)
+    arrays = {**encoder.start(np.random.default_rng(0)), damping.NAME: np.array([0.3], np.float32)}
+    encoder.layers(arrays)
+    growth._trim()
+    with growth._watched() as watch:
+        checkpoint = SimpleNamespace(arrays=arrays)
+        tuning._tuned(quantizers.resolve(spec), data, encoder, checkpoint, lambda **_: None, tmp_path)
+    sizes = (data.n_users, data.n_items, len(data.train.items))
+    assert 0 < watch["peak"] < memory.needed_to_tune(spec.model, 2, quantizer in LAYERED, *sizes)
 
 
 def test_sizes_may_be_numpys():
