@@ -63,7 +63,7 @@ def rows_of(keys: list[Key]) -> list[dict[str, Any]]:
 def _rows_of(root: str, snapshot: str | None, keys: tuple[Key, ...]) -> list[dict[str, Any]]:
     points = results.described()
     points = points[points["run_id"].isin([run_id for run_id, _ in keys])]
-    table = points.merge(data.runs()[["run_id", "split", "spec"]], on="run_id", how="left")
+    table = points.merge(data.runs()[["run_id", "spec"]], on="run_id", how="left")
     known = {(row["run_id"], int(row["query_bits"])): row for row in table.to_dict("records")[::-1]}
     return [known[key] for key in keys]
 

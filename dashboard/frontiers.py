@@ -22,18 +22,18 @@ NAMING = ["quantizer", "bits", "encoder", "options"]
 
 
 def described(points: pd.DataFrame, runs: pd.DataFrame, defaults: labels.Defaults | None = None) -> pd.DataFrame:
-    """Return the catalog's points with what the page needs beside them: checkpoint, the method's name, "queries",
-    "tested".
+    """Return the catalog's points with what the page needs beside them: checkpoint, split, the method's name,
+    "queries", "tested".
 
     "queries" is "float32" where users keep their float32 vectors and "own" where they are searched at the items' bits;
     "tested" names the split: the test items of two are not the same.
     """
-    table = points.merge(runs[["run_id", "checkpoint"]], on="run_id", how="left", validate="m:1")
+    table = points.merge(runs[["run_id", "checkpoint", "split"]], on="run_id", how="left", validate="m:1")
     for column in labels.COSTS:
         if column not in table:
             table[column] = float("nan")  # of runs before it was measured
     table["queries"] = ["float32" if bits == FLOAT_BITS else "own" for bits in table["query_bits"]]
-    table["tested"] = [naming.split(settings) for settings in table["settings"]]
+    table["tested"] = naming.tested(table)
     table["method"] = _methods(table, defaults)
     return table
 

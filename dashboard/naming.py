@@ -8,6 +8,8 @@ import pandas as pd
 
 from dashboard import labels
 
+DIGEST = 6
+"""Characters of a split's digest that tell it from another of its data set."""
 END = 12
 """Characters of a run's id that no other run of its name shares."""
 
@@ -18,10 +20,29 @@ def settings_text(settings: str | None) -> str:
     return ", ".join(f"{labels.option_words(key)} {value}" for key, value in told.items())
 
 
-def split(settings: str | None) -> str:
-    """Return the split that a run was tested on, in words."""
+def tested(points: pd.DataFrame) -> list[str]:
+    """Return the split that each point was tested on, in words: its seed and, where the data of one were others at
+    another time, the beginning of their digest.
+
+    Parameters
+    ----------
+    points : with "dataset", "settings" and "split" (`engine.store.prepared.split_key`; None where it is not known)
+    """
+    seeds = {text: f"split seed {_seed(text)}" for text in set(points["settings"])}
+    rows = list(zip(points["dataset"], points["settings"].map(seeds), points["split"].astype(object), strict=True))
+    keys: dict[tuple[str, str], set[str]] = {}
+    for dataset, words, key in rows:
+        keys.setdefault((dataset, words), set()).update([key] if isinstance(key, str) else [])
+    return [
+        f"{words}, data {key.rsplit('-', 1)[-1][:DIGEST]}"
+        if isinstance(key, str) and len(keys[dataset, words]) > 1 else words
+        for dataset, words, key in rows
+    ]  # fmt: skip
+
+
+def _seed(settings: str | None) -> int:
     told = json.loads(settings) if isinstance(settings, str) else {}
-    return f"split seed {told.get('split_seed', 0)}"
+    return int(told.get("split_seed", 0))
 
 
 def with_settings(table: pd.DataFrame) -> pd.DataFrame:

@@ -60,7 +60,8 @@ def beside(own: pd.DataFrame) -> pd.DataFrame:
     own = own.assign(source="own")
     if shipped.empty:
         return own
-    return pd.concat([own, shipped[~shipped["run_id"].isin(own["run_id"])]], ignore_index=True)
+    both = pd.concat([own, shipped[~shipped["run_id"].isin(own["run_id"])]], ignore_index=True)
+    return both.assign(tested=naming.tested(both))
 
 
 def floats(table: pd.DataFrame) -> pd.DataFrame:
@@ -115,7 +116,7 @@ def _points(folder: str, version: str) -> pd.DataFrame:
     return table.assign(
         queries=["float32" if bits == frontiers.FLOAT_BITS else "own" for bits in table["query_bits"]],
         method=[named[key] for key in zip(*(table[c] for c in NAMING), strict=True)],
-        hardware=MARK + table["hardware"].astype(str), source="reference", tested=naming.split(None),
+        hardware=MARK + table["hardware"].astype(str), source="reference", tested=naming.tested(table),
     )  # fmt: skip
 
 

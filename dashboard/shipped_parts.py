@@ -55,7 +55,7 @@ def rows(own: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     "method": what was not at its default when they were measured.
     """
     of = table[table["source"] == "reference"]
-    return pd.concat([own, of.drop(columns=["queries", "tested"])], ignore_index=True) if len(of) else own
+    return pd.concat([own, of.drop(columns=["queries", "split", "tested"])], ignore_index=True) if len(of) else own
 
 
 def openable(selected: Chosen, own: pd.DataFrame) -> Chosen:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from engine import encoders, indexes, quantizers
 from engine.codes import Codes, FloatCodes
@@ -154,7 +155,9 @@ def _valid_ndcgs(spec: RunSpec, split: Split, coded: "Coded") -> np.ndarray:
 def _reference(checkpoint: Checkpoint, layers: list[np.ndarray], split: Split, report: Any) -> np.ndarray:
     """Return the full-precision model's own lists, int32 [U, 100], searched once for each checkpoint."""
     path, k = checkpoint.folder / LISTS, max(KS)
-    if not path.exists():
+    try:
+        return read_ids(path, k)
+    except (pa.ArrowException, OSError):  # not there yet, or cut off
         report("searching", "full-precision lists, for the overlap")
         pooled = sum(layers[1:], layers[0]) / np.float32(len(layers))
         index = indexes.build(FloatCodes(pooled[split.n_users :]), TIE_SEED)
@@ -163,7 +166,7 @@ def _reference(checkpoint: Checkpoint, layers: list[np.ndarray], split: Split, r
         part = path.with_suffix(".part")
         write_lists(part, {FLOAT_BITS: hits}, k)
         part.replace(path)
-    return read_ids(path, k)
+        return hits.ids[:, :k]
 
 
 def _write_and_read_back(

@@ -66,15 +66,15 @@ def _header(row: dict[str, Any]) -> None:
 
 
 def _running(row: dict[str, Any]) -> None:
-    live(row["run_id"], data.snapshot())
+    live(row["run_id"])
     _reproduce(row)
 
 
 @st.fragment(run_every=1)
 @guarded
-def live(run_id: str, drawn: str | None) -> None:
+def live(run_id: str) -> None:
     """Show progress, and draw the page anew when the run's state changes."""
-    if data.snapshot() != drawn and data.run(run_id)["state"] != "running":
+    if data.run(run_id)["state"] != "running":
         st.rerun()
     progress_card(run_id)
     if tail := data.folder(run_id).log_tail():

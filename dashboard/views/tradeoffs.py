@@ -26,7 +26,7 @@ from dashboard.widgets import guarded, plain
 def render() -> None:
     """Draw the page."""
     st.title("Trade-offs", anchor=False)
-    points = data.points()
+    drawn_from, points = data.snapshot(), data.points()  # in this order: what is published between is seen by `watch`
     if points.empty:
         first_steps.show()
     table = shipped_parts.choose()
@@ -34,7 +34,7 @@ def render() -> None:
         return
     scaled = data.scaled_points()
     view = choose_view(table, scaled)
-    watch(data.snapshot(), len(points) + len(scaled))
+    watch(drawn_from, len(points) + len(scaled))
     here = table.loc[frontiers.of(table, view.datasets), [*frontiers.FILTERS, "hardware"]]
     filters = choose_filters(here, _timed(here, table, scaled, view))
     size_notice = st.container()

@@ -1,4 +1,4 @@
-"""Submitting runs and seeing them through, with their progress on standard error."""
+"""Submitting runs and seeing them through, with their progress on standard error; and a catalog that is up to date."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.commands.describing import methods
-from engine.errors import FewbitsError
+from engine.errors import DiskError, FewbitsError
 from engine.service.supervisor import Supervisor, say
 from engine.spec import RunSpec
 from engine.store import inbox
@@ -16,6 +16,20 @@ from engine.store.folders import RunFolder
 from engine.store.status import engine_alive
 
 POLL_S = 0.5
+
+
+def current(root: Path) -> Path:
+    """Return the folder once its catalog is up to date: the engine keeps it, or else it is refreshed here."""
+    if not engine_alive(root):
+        try:
+            Supervisor(root, methods()).serve(until=())
+        except DiskError:
+            if snapshot_id(root) is None:
+                raise  # else somebody else's folder, which may be read
+        except FewbitsError:
+            if not engine_alive(root):
+                raise  # else an engine began meanwhile
+    return root
 
 
 def work_through(root: Path, specs: list[RunSpec]) -> None:

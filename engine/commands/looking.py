@@ -9,15 +9,16 @@ import click
 import pandas as pd
 
 from engine.commands.describing import methods
+from engine.commands.following import current
 from engine.commands.running import ROOT
 from engine.data import registry
 from engine.errors import FewbitsError
 from engine.frontier import higher_is_better, on_frontier
-from engine.service.supervisor import Supervisor, say
+from engine.service.supervisor import say
 from engine.store import catalog
 from engine.store.folders import run_folder, runs_root
 from engine.store.scaling import results
-from engine.store.status import engine_alive, engine_lock
+from engine.store.status import engine_lock
 
 POINT = ["run_id", "encoder", "dim", "seed", "quantizer", "bits", "query_bits", "options"]
 TIMED = ("latency", "throughput", "calibration")
@@ -25,11 +26,7 @@ TIMED = ("latency", "throughput", "calibration")
 SHOWN = ["recall@20", "ndcg@20", "overlap@20", "latency_p50_us", "bytes_per_item"]
 
 
-def current(root: Path) -> Path:
-    """Return the folder once its catalog is up to date: the engine keeps it, or else it is refreshed here."""
-    if not engine_alive(root):
-        Supervisor(root, methods()).serve(until=())
-    return root
+TIMES = ("submitted", "started", "finished")
 
 
 @click.command(epilog="Example:  python -m engine runs --state failed")
@@ -50,14 +47,16 @@ def runs(state: str | None, rebuild: bool, as_json: bool, root: Path | None) -> 
         table = table[table["state"] == state]
     columns = ["run_id", "state", "submitted", "attempts", "error"]
     if as_json:
-        click.echo(table.to_json(orient="records", date_format="iso"))
+        click.echo(table.assign(**{name: table[name].dt.tz_localize("UTC") for name in TIMES}).to_json(
+            orient="records", date_format="iso"
+        ))  # fmt: skip
     elif table.empty:
         click.echo(
             "no runs"
             + (f" in state {state!r}" if state else " yet: `python -m engine run --dataset demo` makes the first")
         )
     else:
-        click.echo(table[columns].fillna("").to_string(index=False))
+        click.echo(table[columns].rename(columns={"submitted": "submitted (UTC)"}).fillna("").to_string(index=False))
 
 
 def _rebuild(root: Path) -> None:

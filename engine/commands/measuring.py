@@ -10,7 +10,8 @@ import click
 import pandas as pd
 from filelock import Timeout
 
-from engine.commands.looking import current, scaled_table, significant
+from engine.commands.following import current
+from engine.commands.looking import scaled_table, significant
 from engine.commands.running import ROOT
 from engine.errors import FewbitsError
 from engine.service.supervisor import say

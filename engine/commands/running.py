@@ -190,8 +190,8 @@ def _with_usual_encoder(specs: list[RunSpec], model: dict[str, Any], root: Path)
 @click.argument("run_ids", nargs=-1, required=True)
 @ROOT
 def cancel(run_ids: tuple[str, ...], root: Path | None) -> None:
-    """Cancel queued or running runs."""
-    _command(runs_root(root), run_ids, inbox.cancel, ("queued", "running"), "cancelled")
+    """Cancel runs that are queued, running, or broken off and about to be tried again."""
+    _command(runs_root(root), run_ids, inbox.cancel, ("queued", "running", "orphaned"), "cancelled")
 
 
 @click.command(epilog="Example:  python -m engine retry demo-uniform4-0123456789ab")

@@ -69,12 +69,23 @@ def _cpu_name() -> str:
     except OSError:
         lines = []
     found = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    name = found.get("model name") or platform.processor() or platform.machine()
+    name = found.get("model name") or _brand() or platform.processor() or platform.machine()
     # Virtual machines often hide the marketing name; family and model still tell two generations apart.
     family = (
         f" (family {found['cpu family']}, model {found['model']})" if "cpu family" in found and "model" in found else ""
     )
+    if "CPU implementer" in found and "CPU part" in found:  # 64-bit ARM has no name there
+        family = f" (implementer {found['CPU implementer']}, part {found['CPU part']})"
     return " ".join(name.split()) + family
+
+
+def _brand() -> str:
+    """Return what macOS calls the processor, such as "Apple M2": all others of its kind are "arm" to Python."""
+    try:
+        asked = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        return subprocess.run(asked, capture_output=True, text=True, check=False, timeout=5).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
 
 
 def _vector_instructions() -> str:

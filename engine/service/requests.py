@@ -29,8 +29,8 @@ def at_work(root: Path) -> bool:
 def following(root: Path, states: dict[str, str]) -> scaling.Request | None:
     """Return the oldest request that can be begun; one whose process died too often is given up here."""
     for request in scaling.requests(root):
-        if request.error or states.get(request.run_id) != "done":
-            continue
+        if request.error or states.get(request.run_id) != "done" or RunFolder(root / request.run_id).alive():
+            continue  # alive: a command measures the run now, and holds it
         if request.attempts < ATTEMPTS:
             return request
         scaling.update(root, request.run_id, error=DIED.format(request.attempts, ATTEMPTS), pid=None)

@@ -65,7 +65,8 @@ class Supervisor:
             self.root.mkdir(parents=True, exist_ok=True)
         lock = engine_lock(self.root)
         try:
-            lock.acquire(timeout=PROBE_S)
+            with disk_errors(self.root):
+                lock.acquire(timeout=PROBE_S)
         except Timeout:
             raise FewbitsError(
                 f"an engine already serves {self.root} (process {engine_pid(self.root)}): "
@@ -161,10 +162,12 @@ class Supervisor:
                 folder.queue()
             return
         folder = run_folder(self.root, command["run_id"])
+        if not folder.file("spec.json").exists():
+            raise FewbitsError(f"no run {folder.run_id!r} in {self.root}: it was deleted, or its submission refused")
         state = folder.state()
         if command["command"] == "scale":
             requests.ask(folder, command["items"])
-        elif command["command"] == "cancel" and state in ("queued", "running"):
+        elif command["command"] == "cancel" and (state in ("queued", "running") or folder.broken_off()):
             write_json(folder.file("cancelled.json"), {"at_ns": time.time_ns()})
             end(self.executor, folder)
         elif command["command"] == "cancel":
@@ -179,7 +182,7 @@ class Supervisor:
         """
         changed = False
         for folder in run_folders(self.root):
-            if self.states.get(folder.run_id) == "orphaned" and folder.attempts() < ATTEMPTS:
+            if self.states.get(folder.run_id) == "orphaned" and folder.broken_off():
                 say(f"{folder.run_id}: attempt {folder.attempts()} ended without a word; it is tried again")
                 folder.queue(folder.attempts())
                 changed = True

@@ -48,8 +48,8 @@ LOST = (
     "vectors as they were searched, which can be taken along, or retry the run, which keeps the rotation."
 )
 LEARNED = (
-    "Users' vectors were learned anew together with these codes: search those, as they were searched, which can be taken "
-    "along. A vector of the model that tuning began with finds another list than was measured."
+    "Users' vectors were learned anew together with these codes: search those, as they were searched, which can be "
+    "taken along. A vector of the model that tuning began with finds another list than was measured."
 )
 UNKNOWN_METHOD = (
     "This version of Fewbits does not know the method: search the users' vectors as they were searched, which can be "

@@ -164,21 +164,27 @@ def snapshot_id(root: Path) -> str | None:
 
 @contextmanager
 def reading(root: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the current snapshot read-only; FewbitsError before the first was published."""
+    """Open the current snapshot read-only; FewbitsError before the first was published, and for a damaged one."""
+    try:
+        with _opened(root) as connection:
+            yield connection
+    except duckdb.Error as error:
+        if not isinstance(error, duckdb.IOException) and "Corrupt" not in str(error):
+            raise  # not the file's fault
+        words = f"the catalog in {root} cannot be read: `python -m engine runs --rebuild` makes it anew"
+        raise FewbitsError(words) from error
+
+
+def _opened(root: Path) -> duckdb.DuckDBPyConnection:
     for last_try in (False, True):
-        name = snapshot_id(root)
-        if name is None:
-            raise FewbitsError(f"no catalog in {root} yet: start the engine with `python -m engine serve`")
-        try:
-            connection = duckdb.connect(root / "catalog" / name, read_only=True, config=SETTINGS)
+        if (name := snapshot_id(root)) is None:
             break
-        except duckdb.IOException as error:  # pruned between reading CURRENT and opening: CURRENT names a newer one
+        try:
+            return duckdb.connect(root / "catalog" / name, read_only=True, config=SETTINGS)
+        except duckdb.IOException:  # pruned between reading CURRENT and opening: CURRENT names a newer one
             if last_try:
-                raise FewbitsError(
-                    f"catalog {name} cannot be read: `python -m engine runs --rebuild` makes it anew"
-                ) from error
-    with connection:
-        yield connection
+                raise
+    raise FewbitsError(f"no catalog in {root} yet: start the engine with `python -m engine serve`")
 
 
 def query(root: Path, sql: str, values: list[Any] | None = None) -> pd.DataFrame:

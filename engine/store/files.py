@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from engine.errors import DiskError
 
 DISK = {
@@ -77,3 +79,14 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of a file, in hex."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def held(lock: FileLock) -> bool:
+    """Return whether a process holds a lock now. Where the lock cannot be opened nobody who may is known to: no."""
+    try:
+        with lock.acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:
+        return False

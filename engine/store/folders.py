@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from engine.errors import FewbitsError
 from engine.spec import RunSpec, parse_spec
-from engine.store.files import read_json, sha256, write_json
+from engine.store.files import held, read_json, sha256, write_json
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "orphaned"]
 STATES: tuple[State, ...] = ("queued", "running", "done", "failed", "cancelled", "orphaned")
@@ -116,18 +116,16 @@ class RunFolder:
             return "orphaned"
         return "queued"
 
+    def broken_off(self) -> bool:
+        """Return whether an attempt ended without a word and another will be made."""
+        return self.state() == "orphaned" and self.attempts() < ATTEMPTS
+
     def lock(self) -> FileLock:
         return FileLock(self.file("lock"))
 
     def alive(self) -> bool:
-        """Return whether a process holds the attempt's lock now."""
-        if not self.file("lock").exists():
-            return False
-        try:
-            with self.lock().acquire(timeout=0):
-                return False
-        except Timeout:
-            return True
+        """Return whether a process holds the attempt's lock now; not where the folder may only be read."""
+        return self.file("lock").exists() and held(self.lock())
 
     def attempts(self) -> int:
         """Return how many attempts were begun."""

@@ -42,7 +42,7 @@ def save_split(root: Path, split: Any) -> str:
         try:
             os.replace(part, folder)
         except OSError:  # it is there, with former labels or from another process: what is trained on is equal
-            if not (folder / "meta.json").exists():
+            if not folder.is_dir():
                 raise
             for name in FILES:
                 os.replace(part / name, folder / name)
@@ -54,8 +54,11 @@ def _is_there(folder: Path, split: Any) -> bool:
     """Return whether a split lies in a folder as it is now: rule, notes, labels and keys are not of the fingerprint."""
     if read_json(folder / "meta.json") != describe(split) or not all((folder / name).exists() for name in TABLES):
         return False
-    users, items = (pq.read_table(folder / name, columns=["label"])["label"] for name in TABLES)
-    now = [(users, split.user_labels), (items, split.item_labels), (item_keys(folder), split.item_keys)]
+    try:
+        users, items = (pq.read_table(folder / name, columns=["label"])["label"] for name in TABLES)
+        now = [(users, split.user_labels), (items, split.item_labels), (item_keys(folder), split.item_keys)]
+    except (pa.ArrowException, OSError):  # cut off by a power cut, say: it is written anew
+        return False
     return all(column.equals(pa.chunked_array([_labels(names, len(column))])) for column, names in now)
 
 

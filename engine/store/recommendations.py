@@ -65,8 +65,16 @@ def count(folder: RunFolder) -> int:
 
 
 def prepared_table(folder: RunFolder, name: str) -> Path:
-    """Return where a table of the data set that a finished run was measured on lies: users.parquet or items.parquet."""
-    return folder.path.parent / "cache" / (folder.manifest() or {})["split"]["key"] / name
+    """Return where a table of the data set that a finished run was measured on lies: users.parquet or items.parquet.
+
+    Raises
+    ------
+    FewbitsError
+        The run is not finished, or was queued again meanwhile.
+    """
+    if (run := folder.manifest()) is None:
+        raise FewbitsError(f"{folder.run_id} is {folder.state()}: expected a run that is done")
+    return folder.path.parent / "cache" / run["split"]["key"] / name
 
 
 def labels(folder: RunFolder, name: str) -> pa.ChunkedArray | None:

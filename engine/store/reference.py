@@ -94,14 +94,14 @@ def rows(path: Path) -> pd.DataFrame:
 
 
 def points(path: Path) -> pd.DataFrame:
-    """Return the shipped points as `engine.store.catalog.points` has them, with "checkpoint", "chosen" and
-    "form"; empty where none are.
+    """Return the shipped points as `engine.store.catalog.points` has them, with "checkpoint", "split", "chosen"
+    and "form"; empty where none are.
     """
     known = _read(path, "runs", SHIPPED_RUNS)
     if not known.num_rows:
         return pd.DataFrame()
     table = wide(known, _read(path, "rows", SHIPPED_ROWS).select(ROWS.names))
-    more = known.select(["run_id", "checkpoint", "chosen", "form"]).to_pandas()
+    more = known.select(["run_id", "checkpoint", "split", "chosen", "form"]).to_pandas()
     return table.merge(more, on="run_id", how="left", validate="m:1")
 
 

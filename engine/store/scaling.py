@@ -18,7 +18,7 @@ from typing import Any
 from filelock import FileLock
 
 from engine.errors import FewbitsError
-from engine.store.files import read_json, write_json
+from engine.store.files import disk_errors, read_json, write_json
 from engine.store.folders import RUN_ID, RunFolder
 
 STANDARD = (1_000_000, 10_000_000)
@@ -111,9 +111,14 @@ def drop(root: Path, run_id: str) -> None:
 @contextmanager
 def _changing(root: Path) -> Iterator[None]:
     """Let the engine and the process that measures change requests one after the other."""
-    (root / "scaling").mkdir(parents=True, exist_ok=True)
-    with FileLock(root / "scaling" / "lock"):
+    lock = FileLock(root / "scaling" / "lock")
+    with disk_errors(root):
+        (root / "scaling").mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def _keep(root: Path, wanted: Request) -> None:

@@ -5,11 +5,11 @@ import sys
 import time
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from engine import children
 from engine.errors import FewbitsError
-from engine.store.files import disk_errors, read_json
+from engine.store.files import disk_errors, held, read_json
 
 
 def engine_lock(root: Path) -> FileLock:
@@ -19,13 +19,7 @@ def engine_lock(root: Path) -> FileLock:
 
 def engine_alive(root: Path) -> bool:
     """Return whether an engine process holds the folder's lock now."""
-    if not (root / "engine.lock").exists():
-        return False
-    try:
-        with engine_lock(root).acquire(timeout=0):
-            return False
-    except Timeout:
-        return True
+    return (root / "engine.lock").exists() and held(engine_lock(root))
 
 
 def engine_pid(root: Path) -> int | None:

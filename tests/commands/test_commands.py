@@ -102,6 +102,7 @@ def test_show_and_runs_tell_what_there_is(engine, root, first):
     shown = json.loads(engine(root, "show", run_id, "--json", "--verify").stdout)
     assert (shown["state"], shown["run_id"]) == ("done", run_id)
     listed = json.loads(engine(root, "runs", "--json").stdout)
+    assert all(run["submitted"].endswith("Z") for run in listed), "UTC, and it says so"
     assert run_id in {r["run_id"] for r in listed}
 
 

@@ -116,6 +116,21 @@ def chosen(n: int, here: int | None = None) -> AppTest:
     return app.run()
 
 
+def test_runs_on_data_that_changed_meanwhile_have_a_chart_and_a_frontier_of_their_own(show, runs, root):
+    """A folder of one's own data may hold others tomorrow, under the same name and split seed."""
+    make_runs.make_runs(root, 8, first=8)
+    for folder in run_folders(root):
+        if folder.spec().model.seed == 1:
+            manifest = folder.manifest()
+            split = {**manifest["split"], "key": "split-demo-0-" + "e" * 16}
+            write_json(folder.file("manifest.json"), {**manifest, "split": split})
+    make_runs.publish(root)
+    assert set(results.described()["tested"]) == {"split seed 0, data eeeeee", "split seed 0, data ffffff"}
+    app = show("tradeoffs")
+    assert len(app.get("plotly_chart")) == 2
+    assert show("budget").selectbox(key="b_split").options == ["split seed 0, data eeeeee", "split seed 0, data ffffff"]
+
+
 def test_nothing_selected_says_what_selecting_is_for(runs):
     app = chosen(0)
     assert not app.button and "Click a point to open, compare or export it" in texts(app)

@@ -5,8 +5,10 @@ import json
 import pytest
 
 from engine.errors import DiskError, FewbitsError
+from engine.service import requests
 from engine.service.supervisor import Supervisor
 from engine.store import catalog, folders, inbox, scaling
+from engine.store.files import write_json
 from engine.store.status import engine_alive
 from tests.service.scripted import COMMIT, DIE, FAIL, ScriptedExecutor, serve, spec
 
@@ -42,6 +44,27 @@ def test_after_three_deaths_it_stays_orphaned(root):
     serve(root, executor, ids)
     assert len(executor.started) == folders.ATTEMPTS
     assert folders.run_folder(root, ids[0]).state() == "orphaned"
+
+
+def test_a_run_whose_process_died_with_the_engine_can_be_cancelled_before_it_is_tried_again(root):
+    """Pages still show it as running; the next engine would start it in the same turn that reads the command."""
+    ids = inbox.submit(root, [spec()])
+    folder = folders.create(root, spec())
+    write_json(folder.file("attempt.json"), {"number": 1, "pid": 0})
+    assert folder.state() == "orphaned"
+    inbox.cancel(root, ids[0])
+    executor = ScriptedExecutor(COMMIT)
+    serve(root, executor, ids)
+    assert executor.started == [] and folder.state() == "cancelled"
+
+
+@pytest.mark.parametrize("command", ["cancel", "retry", "scale"])
+def test_a_command_for_a_run_that_is_not_there_leaves_no_folder_behind(root, capfd, command):
+    run_id = spec().run_id
+    write_json(root / "inbox" / "1-a.json", {"command": command, "run_id": run_id, "items": [10]})
+    serve(root, ScriptedExecutor(COMMIT), [])
+    assert not (root / run_id).exists() and not list(inbox.pending(root))
+    assert f"no run '{run_id}'" in capfd.readouterr().err
 
 
 def test_an_attempt_that_ends_before_it_began_is_given_up_after_three(root):
@@ -226,6 +249,15 @@ def test_what_was_asked_for_can_be_withdrawn_while_it_is_measured(root):
     inbox.cancel(root, done.run_id)
     until(supervisor := Supervisor(root, [], executor), lambda: not scaling.requests(root))
     assert (done.state(), executor.running()) == ("done", [])
+
+
+def test_what_a_command_measures_at_this_moment_is_not_begun_beside_it(root):
+    """Three processes that find the run held would be taken for three that died."""
+    done = finished(root)
+    scaling.ask(root, done.run_id, [10**6], 1)
+    with done.lock().acquire(timeout=0):
+        assert requests.following(root, {done.run_id: "done"}) is None
+    assert requests.following(root, {done.run_id: "done"}).run_id == done.run_id
 
 
 def test_a_failed_request_is_not_begun_again(root):

@@ -204,6 +204,14 @@ def test_a_file_that_is_not_what_was_measured_is_not_handed_on(copy, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["copied"], "nothing half-made is left behind"
 
 
+def test_a_run_that_is_queued_again_meanwhile_is_a_sentence(copy, tmp_path):
+    copy.queue()
+    acts = [bundle.size, recommendations.count, lambda run: bundle.export(run, tmp_path / "home")]
+    for act in (*acts, lambda run: recommendations.labels(run, "items.parquet")):
+        with pytest.raises(FewbitsError, match="is queued"):
+            act(copy)
+
+
 def test_what_is_there_already_stays(run, tmp_path):
     (tmp_path / "home.zip").write_text("mine")
     with pytest.raises(FewbitsError, match="is there already"):

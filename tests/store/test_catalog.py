@@ -45,6 +45,19 @@ def test_before_the_first_snapshot_the_error_says_how_to_get_one(root):
         catalog.runs(root)
 
 
+def test_a_snapshot_with_damage_inside_is_a_sentence(root):
+    for seed in range(3):
+        finished(root, seed)
+    catalog.Catalog(root, []).refresh()
+    path = root / "catalog" / catalog.snapshot_id(root)
+    content = bytearray(path.read_bytes())
+    for place in range(3 * 4096 + 64, len(content), 512):  # behind the file's headers
+        content[place] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(FewbitsError, match="engine runs --rebuild"):
+        catalog.points(root)
+
+
 def test_an_empty_catalog_has_no_runs_and_no_points(root):
     catalog.Catalog(root, []).refresh()
     assert catalog.runs(root).empty

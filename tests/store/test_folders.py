@@ -15,6 +15,7 @@ from engine.errors import FewbitsError
 from engine.spec import RunSpec
 from engine.store import files, folders
 from engine.store.folders import RunFolder
+from engine.store.status import engine_alive
 
 SPEC = RunSpec(dataset="demo")
 
@@ -166,6 +167,19 @@ def test_a_full_disk_is_told_also_by_writers_that_say_it_in_words_alone(tmp_path
         raise RuntimeError("I/O error: No space left on device (os error 28)")
     with pytest.raises(FewbitsError, match="disk is full"), files.disk_errors(tmp_path):
         raise duckdb.IOException('IO Error: Could not write file ".1.part": No space left on device')
+
+
+def test_a_folder_that_may_only_be_read_is_read(folder, monkeypatch):
+    """A colleague's results: whether anybody works there cannot be seen, and need not end in a traceback."""
+    folder.file("lock").touch()
+
+    def refused(*_args, **_kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", refused)
+    assert folder.state() == "queued" and not folder.alive()
+    (folder.path.parent / "engine.lock").touch()
+    assert not engine_alive(folder.path.parent)
 
 
 def test_other_errors_pass_the_disk_by(tmp_path):

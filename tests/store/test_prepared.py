@@ -69,8 +69,12 @@ def test_a_split_that_is_there_is_not_written_again(root, plain):
         assert {path.stat().st_mtime_ns for path in folder.iterdir()} == {0}
 
 
-def test_a_table_that_was_deleted_is_brought_back(root, plain):
+@pytest.mark.parametrize("name", ["items.parquet", "users.parquet", "meta.json"])
+@pytest.mark.parametrize("spoil", [lambda path: path.unlink(), lambda path: path.write_bytes(b"PAR1")])
+def test_a_file_that_was_deleted_or_cut_off_is_brought_back(root, plain, name, spoil):
     folder = root / "cache" / prepared.save_split(root, plain)
-    (folder / "items.parquet").unlink()
+    spoil(folder / name)
     prepared.save_split(root, plain)
-    assert (folder / "items.parquet").exists()
+    assert prepared.prepared_splits(root)[0]["users"] == plain.n_users
+    assert len(prepared.user_labels(root, folder.name)) == plain.n_users
+    assert len(prepared.items_table(root, folder.name)) == plain.n_items
