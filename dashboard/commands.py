@@ -51,8 +51,7 @@ class Starter:
 def _starter(root: str) -> Starter:
     """Return the folder's starter; made once in a server's life, it starts the engine where none runs."""
     starter = Starter(Path(root))
-    if not status.engine_alive(starter.root):
-        starter.start()
+    starter.start()
     return starter
 
 

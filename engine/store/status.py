@@ -11,6 +11,9 @@ from engine import children
 from engine.errors import FewbitsError
 from engine.store.files import disk_errors, held, read_json
 
+WANTED = "engine.wanted"
+"""Lies in a folder where an engine is to stay once the command that is the engine for a while has ended."""
+
 
 def engine_lock(root: Path) -> FileLock:
     """Return the lock that the one engine of a folder holds while it lives."""
@@ -31,14 +34,22 @@ def engine_pid(root: Path) -> int | None:
 def start_engine(root: Path, wait_s: float = 20.0) -> None:
     """Start ``python -m engine serve`` in a session of its own where no engine runs, and wait until it holds the lock.
 
+    Where a command is the engine for a while, one that stays is started once it ends (`hand_over`).
+
     Raises
     ------
     FewbitsError
         The folder cannot be written, or the engine ended at once; the last lines of ``runs/engine.log`` are quoted.
     """
     if engine_alive(root):
-        return
+        if not (read_json(root / "engine.json") or {}).get("for_a_while"):
+            return
+        with disk_errors(root):
+            (root / WANTED).touch()
+        if engine_alive(root):
+            return
     with disk_errors(root):
+        (root / WANTED).unlink(missing_ok=True)
         root.mkdir(parents=True, exist_ok=True)
         log = open(root / "engine.log", "ab")  # noqa: SIM115 - the child keeps it
     with log:
@@ -55,3 +66,9 @@ def start_engine(root: Path, wait_s: float = 20.0) -> None:
             raise FewbitsError("the engine ended as it started; it said: " + " / ".join(tail))
         time.sleep(0.05)
     raise FewbitsError(f"the engine did not start within {wait_s:.0f} s; see {root / 'engine.log'}")
+
+
+def hand_over(root: Path) -> None:
+    """Start an engine that stays where somebody asked for one while a command was the engine."""
+    if (root / WANTED).exists():
+        start_engine(root)

@@ -1,13 +1,14 @@
 """The engine's bookkeeping: commands, order, attempts, cancellation; attempts are real processes that do little."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from engine.errors import DiskError, FewbitsError
 from engine.service import requests
 from engine.service.supervisor import Supervisor
-from engine.store import catalog, folders, inbox, scaling
+from engine.store import catalog, folders, inbox, scaling, status
 from engine.store.files import write_json
 from engine.store.status import engine_alive
 from tests.service.scripted import COMMIT, DIE, FAIL, ScriptedExecutor, serve, spec
@@ -102,6 +103,25 @@ def test_submitting_a_failed_run_again_tries_it_anew(root):
     inbox.submit(root, [spec()])
     serve(root, ScriptedExecutor(COMMIT), ids)
     assert folders.run_folder(root, ids[0]).state() == "done"
+
+
+def test_who_asks_for_an_engine_while_a_command_is_one_gets_it_afterwards(root, monkeypatch):
+    """A command serves its own runs and ends: what was submitted beside it would wait for ever."""
+    started, ids = [], inbox.submit(root, [spec()])
+
+    def start(command, **_):
+        started.append((command, engine_alive(root)))
+        raise FewbitsError("enough")
+
+    def ask():
+        status.start_engine(root)
+        assert not started and (root / status.WANTED).exists()
+
+    monkeypatch.setattr(status, "subprocess", SimpleNamespace(Popen=start, DEVNULL=None))
+    with pytest.raises(FewbitsError, match="enough"):
+        Supervisor(root, [], ScriptedExecutor(COMMIT)).serve(until=ids, watch=ask)
+    assert [(command[-3:-1], alive) for command, alive in started] == [(["serve", "--root"], False)]
+    assert not (root / status.WANTED).exists()
 
 
 def test_a_second_engine_is_refused_with_the_first_ones_process(root):
