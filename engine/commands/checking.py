@@ -17,7 +17,7 @@ from engine.spec import ModelSpec
 from engine.store.files import disk_errors
 from engine.store.folders import RUN_ID, RunFolder, runs_root
 from engine.store.status import engine_alive, engine_pid
-from engine.training.memory import needed
+from engine.training.memory import needed, needed_to_tune
 
 
 @click.command(epilog="Example:  python -m engine doctor --verify")
@@ -47,14 +47,15 @@ def _machine() -> Iterator[tuple[bool, str]]:
 
 
 def _memory() -> str:
-    """Return what training the default model on the largest known data set takes, and whether it fits."""
+    """Return what the default model on the largest known data set takes, its tuning included, and whether it fits."""
     known = [registry.info(name) for name in registry.names()]
-    takes, title = max((needed(ModelSpec(), s.users, s.items, s.interactions), s.title) for s in known)
+    sizes = [(s.users, s.items, s.interactions, s.title) for s in known]
+    takes, title = max((max(needed(ModelSpec(), *n), needed_to_tune(ModelSpec(), 2, False, *n)), t) for *n, t in sizes)
     free = memory_left()
     fits = "it fits" if takes <= free else "it does not fit: close other programs before, or choose fewer dimensions"
     return (
-        f"memory: {free / 1e9:.1f} GB free; training on the largest known data set ({title}, the default model) takes "
-        f"up to {takes / 1e9:.1f} GB: {fits}"
+        f"memory: {free / 1e9:.1f} GB free; training and tuning the default model on the largest data set ({title}) "
+        f"take up to {takes / 1e9:.1f} GB: {fits}"
     )
 
 
@@ -70,11 +71,20 @@ def _folder(root: Path) -> Iterator[tuple[bool, str]]:
         return
     free = shutil.disk_usage(root).free / 1e9
     yield free > 1, f"runs in {root}: writable, {free:.0f} GB free"
+    cached = sum(map(_bytes, (root / "cache").rglob("*"))) / 1e9
+    yield True, f"cache: {cached:.1f} GB of models, tunings and prepared data; runs/README.md says when it may go"
     alive = engine_alive(root)
     yield (
         True,
         f"engine: process {engine_pid(root)}" if alive else "engine: none runs; the dashboard starts one",
     )
+
+
+def _bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # an engine at work has just renamed it
+        return 0
 
 
 def _data(root: Path) -> Iterator[tuple[bool, str]]:
