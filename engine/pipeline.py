@@ -103,6 +103,7 @@ def run(spec: RunSpec, folder: RunFolder, report: Any) -> list[dict[str, Any]]:
     rows += measured
     folder.commit({
         "run_id": folder.run_id, "spec": spec.model_dump(mode="json"), "checkpoint": made.checkpoint.key,
+        "takes": quantizers.REGISTRY[spec.quantizer].takes,
         "tuning": None if made.tuned is None else {"key": made.tuned.key, **{k: made.tuned.meta[k] for k in TUNING}},
         "split": {"key": split_key, **describe(split)}, "machine": machine(), "timings": timings,
         "checkpoint_reused": made.checkpoint.reused, "notes": [*split.notes, *_notes(spec, split, made), *notes],

@@ -5,7 +5,7 @@ A post-training method may learn something from the finished vectors first (`fit
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -27,8 +27,8 @@ class Quantizer(ABC):
     link: ClassVar[str] = ""
     bits: ClassVar[tuple[int, ...]]
     trained: ClassVar[bool] = False
-    turns: ClassVar[bool] = False
-    """Whether users' vectors are turned before they are searched, by the map that `turn` returns."""
+    takes: ClassVar[Literal["plain", "turned", "learned"]] = "plain"
+    """Which vector of a user is searched: the model's, the model's times what `turn` returns, or one learned anew."""
     peer: ClassVar[bool] = False
     """Whether it stands for another library's index, whose lists and bytes are that library's affair."""
 

@@ -52,7 +52,7 @@ class SignOptions(Strict):
 class Turned(Quantizer):
     """A method that turns both tables by one rotation before it codes them; `fit` finds it."""
 
-    turns = True
+    takes = "turned"
     rotation: np.ndarray | None = None
 
     def plain(self, layers: Sequence[Any], table: str) -> np.ndarray:

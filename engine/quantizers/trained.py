@@ -64,6 +64,7 @@ class TrainedQuantizer(Quantizer):
     """
 
     trained = True
+    takes = "learned"
     layered: ClassVar[bool] = False
     """Whether `readout` wants every layer; if not it gets one, their mean."""
     learned: ClassVar[tuple[str, ...]] = ()

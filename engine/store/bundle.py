@@ -86,7 +86,8 @@ def whole(folder: RunFolder) -> dict[str, Any]:
 def searched_with(folder: RunFolder) -> dict[str, str]:
     """Return which vectors a finished run's index can be searched with (`engine.store.bundle_texts.queries`)."""
     run = whole(folder)
-    return bundle_texts.queries(run["spec"]["quantizer"], TURN in run["files"])
+    takes = run.get("takes") or bundle_texts.OLDER.get(run["spec"]["quantizer"])
+    return bundle_texts.queries(takes, TURN in run["files"])
 
 
 def size(folder: RunFolder, queries: bool = False) -> int:

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from engine import quantizers
 from engine.data import registry
 from engine.errors import FewbitsError
 
@@ -51,26 +50,31 @@ LEARNED = (
     "Users' vectors were learned anew together with these codes: search those, as they were searched, which can be "
     "taken along. A vector of the model that tuning began with finds another list than was measured."
 )
-UNKNOWN_METHOD = (
-    "This version of Fewbits does not know the method: search the users' vectors as they were searched, which can be "
-    "taken along."
+UNTOLD = (
+    "The run does not tell which other vectors its index takes: search the users' vectors as they were searched, which "
+    "can be taken along."
 )
+OLDER = {
+    **dict.fromkeys(("float32", "float16", "uniform", "sign", "pq", "peer"), "plain"),
+    **dict.fromkeys(("lsh", "itq", "rabitq", "opq"), "turned"),
+    **dict.fromkeys(("hqgnn", "l2qgcn", "hashgnn", "dpq", "mgqe"), "learned"),
+}
+"""What runs take whose manifests do not tell it: those of before 30 November 2026."""
 
 
-def queries(quantizer: str, turned: bool) -> dict[str, str]:
-    """Return which vectors a finished run's index can be searched with; ``turned``: the run keeps its rotation.
+def queries(takes: str | None, turned: bool) -> dict[str, str]:
+    """Return which vectors a finished run's index can be searched with.
+
+    ``takes`` is `engine.quantizers.base.Quantizer.takes`, ``turned`` whether the run keeps its rotation.
 
     ``from`` is "model" where a vector of the model serves, turned or not, and "stored" where none but the stored ones
     do; ``meaning`` says it in a sentence.
     """
-    method = quantizers.REGISTRY.get(quantizer)
-    if method is None:
-        return {"from": "stored", "meaning": UNKNOWN_METHOD}
-    if method.trained:
-        return {"from": "stored", "meaning": LEARNED}
-    if not method.turns:
+    if takes == "plain":
         return {"from": "model", "meaning": PLAIN}
-    return {"from": "model", "meaning": TURNED} if turned else {"from": "stored", "meaning": LOST}
+    if takes == "turned" and turned:
+        return {"from": "model", "meaning": TURNED}
+    return {"from": "stored", "meaning": {"learned": LEARNED, "turned": LOST}.get(takes or "", UNTOLD)}
 
 
 def terms(dataset: str, root: Path) -> dict[str, object]:

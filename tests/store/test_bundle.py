@@ -124,7 +124,7 @@ def test_a_users_vector_straight_from_the_model_finds_its_list_by_the_rotation_t
 
 def test_the_example_refuses_vectors_of_a_model_that_the_codes_do_not_know(turned, tmp_path):
     bundle.export(turned, tmp_path / "home")
-    (tmp_path / "home" / "manifest.json").write_text(json.dumps({"queries": bundle_texts.queries("hqgnn", False)}))
+    (tmp_path / "home" / "manifest.json").write_text(json.dumps({"queries": bundle_texts.queries("learned", False)}))
     told = example(tmp_path / "home")
     assert told.returncode == 1 and told.stderr.strip() == bundle_texts.LEARNED
     for path in turned.path.glob("queries_*"):
@@ -132,14 +132,18 @@ def test_the_example_refuses_vectors_of_a_model_that_the_codes_do_not_know(turne
     assert example(tmp_path / "home").returncode == 0, "the stored ones serve"
 
 
-def test_every_method_says_which_vectors_its_index_is_searched_with():
-    said = {name: bundle_texts.queries(name, turned=True)["meaning"] for name in quantizers.REGISTRY}
-    assert {n for n, s in said.items() if s == bundle_texts.TURNED} == {"lsh", "itq", "rabitq", "opq"}
-    learned = {"hqgnn", "l2qgcn", "hashgnn", "dpq", "mgqe"}
-    assert {n for n, s in said.items() if s == bundle_texts.LEARNED} == learned
-    plain = {"float32", "float16", "uniform", "sign", "pq", "peer"}
-    assert {n for n, s in said.items() if s == bundle_texts.PLAIN} == plain
-    assert bundle_texts.queries("itq", turned=False) == {"from": "stored", "meaning": bundle_texts.LOST}
+def test_a_run_tells_which_vectors_its_index_takes_and_of_older_runs_it_is_known(turned, run, copy):
+    assert (run.manifest()["takes"], turned.manifest()["takes"]) == ("plain", "turned")
+    older = bundle_texts.OLDER
+    assert {name: quantizers.REGISTRY[name].takes for name in older} == older
+    manifest = json.loads(copy.file("manifest.json").read_text())
+    for told, quantizer, meaning in (
+        (None, "uniform", bundle_texts.PLAIN), (None, "itq", bundle_texts.LOST), (None, "mgqe", bundle_texts.LEARNED),
+        ("learned", "later", bundle_texts.LEARNED), (None, "later", bundle_texts.UNTOLD),
+    ):  # fmt: skip
+        other = {**manifest, "takes": told, "spec": {**manifest["spec"], "quantizer": quantizer}}
+        copy.file("manifest.json").write_text(json.dumps(other))
+        assert bundle.searched_with(copy)["meaning"] == meaning
 
 
 def test_the_manifest_tells_what_was_measured_and_every_files_checksum(run, tmp_path):
