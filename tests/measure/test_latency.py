@@ -3,7 +3,6 @@
 import os
 import time
 from itertools import groupby, pairwise
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ from engine import indexes
 from engine.codes import FloatCodes
 from engine.data.interactions import ItemLists
 from engine.measure import calibration, cold, latency
-from engine.measure import machine as about
 from engine.measure.machine import caches, machine, memory_left
 from engine.measure.samples import doubts, slowed, summarise
 
@@ -230,25 +228,6 @@ def test_cold_means_more_than_the_second_level_cache_within_reason():
     cold.empty()
     assert len(before) == size // cold.LINE
     assert (cold._words() == before + 1).all(), "every line was read and written"
-
-
-@pytest.mark.parametrize(("told", "brand", "name"), [
-    ("model name\t: Xeon\ncpu family\t: 6\nmodel\t\t: 207\n", "", "Xeon (family 6, model 207)"),
-    ("CPU implementer\t: 0x41\nCPU part\t: 0xd40\n", "", "arm (implementer 0x41, part 0xd40)"),
-    (None, "Apple  M2\n", "Apple M2"), (None, "", "arm"),
-])  # fmt: skip
-def test_two_generations_of_a_processor_have_two_names(monkeypatch, told, brand, name):
-    """Times of two machines never share a frontier: they are told apart by this."""
-
-    def text(*_args, **_kwargs):
-        if told is None:
-            raise FileNotFoundError
-        return told
-
-    monkeypatch.setattr(about, "Path", lambda _: SimpleNamespace(read_text=text))
-    monkeypatch.setattr(about.platform, "processor", lambda: "arm")
-    monkeypatch.setattr(about.subprocess, "run", lambda *_a, **_k: SimpleNamespace(stdout=brand))
-    assert about._cpu_name() == name
 
 
 def test_the_machine_says_what_a_reader_needs():

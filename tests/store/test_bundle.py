@@ -104,8 +104,7 @@ def example(home):
 
 
 def test_a_users_vector_straight_from_the_model_finds_its_list_by_the_rotation_that_comes_along(turned, tmp_path):
-    told = bundle.export(turned, tmp_path / "home")
-    assert told["queries"] == {"from": "model", "meaning": bundle_texts.TURNED}
+    assert bundle.export(turned, tmp_path / "home")["queries"] == {"from": "model", "meaning": bundle_texts.TURNED}
     split, root = load_split("demo", turned.path.parent), turned.path.parent
     layers = pipeline.make_codes(turned.spec(), root, split, lambda *_, **__: None).layers
     users = (sum(layers[1:], layers[0]) / np.float32(len(layers)))[: split.n_users]
@@ -125,8 +124,7 @@ def test_a_users_vector_straight_from_the_model_finds_its_list_by_the_rotation_t
 def test_the_example_refuses_vectors_of_a_model_that_the_codes_do_not_know(turned, tmp_path):
     bundle.export(turned, tmp_path / "home")
     (tmp_path / "home" / "manifest.json").write_text(json.dumps({"queries": bundle_texts.queries("learned", False)}))
-    told = example(tmp_path / "home")
-    assert told.returncode == 1 and told.stderr.strip() == bundle_texts.LEARNED
+    assert (told := example(tmp_path / "home")).returncode == 1 and told.stderr.strip() == bundle_texts.LEARNED
     for path in turned.path.glob("queries_*"):
         shutil.copy(path, tmp_path / "home")
     assert example(tmp_path / "home").returncode == 0, "the stored ones serve"
@@ -134,8 +132,7 @@ def test_the_example_refuses_vectors_of_a_model_that_the_codes_do_not_know(turne
 
 def test_a_run_tells_which_vectors_its_index_takes_and_of_older_runs_it_is_known(turned, run, copy):
     assert (run.manifest()["takes"], turned.manifest()["takes"]) == ("plain", "turned")
-    older = bundle_texts.OLDER
-    assert {name: quantizers.REGISTRY[name].takes for name in older} == older
+    assert {name: quantizers.REGISTRY[name].takes for name in bundle_texts.OLDER} == bundle_texts.OLDER
     manifest = json.loads(copy.file("manifest.json").read_text())
     for told, quantizer, meaning in (
         (None, "uniform", bundle_texts.PLAIN), (None, "itq", bundle_texts.LOST), (None, "mgqe", bundle_texts.LEARNED),

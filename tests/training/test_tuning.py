@@ -3,21 +3,19 @@
 import time
 from dataclasses import replace
 from itertools import pairwise
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from engine import encoders, quantizers
 from engine.codes import FloatCodes, ScalarCodes
-from engine.data.interactions import ItemLists
 from engine.data.split import load_split
 from engine.errors import FewbitsError
 from engine.spec import ModelSpec, RunSpec
 from engine.training import tuning
 from engine.training.checkpoints import obtain
 from engine.training.tuning import tune
-from engine.training.validation import mean, pooled_ndcgs, served_ndcgs, valid_ndcgs
+from engine.training.validation import mean, served_ndcgs, valid_ndcgs
 
 TRAINED = [name for name, method in quantizers.REGISTRY.items() if method.trained]
 FAST = {"steps": 120, "lr": 0.003}
@@ -119,10 +117,9 @@ def test_what_learns_through_the_graph_is_read_out_through_the_graph(root, demo)
     (layer,), embeddings = steps._layers(), steps.parameters["model/embeddings"]
     pooled = np.mean(encoder.layers({"embeddings": embeddings.detach().numpy()}), 0)
     assert np.abs(layer.detach().numpy() - pooled).max() < 2**-8 * np.abs(pooled).max()
-    user = 0
-    layer[user].sum().backward()
+    layer[0].sum().backward()
     reached = np.flatnonzero(np.abs(embeddings.grad.numpy()).sum(1))
-    assert set(demo.train.of(user).tolist()) <= {node - demo.n_users for node in reached}, "the items that the user had"
+    assert set(demo.train.of(0).tolist()) <= {node - demo.n_users for node in reached}, "the items that the user had"
 
 
 def test_neither_training_nor_tuning_looks_at_the_test_items(demo, tmp_path):
@@ -133,23 +130,11 @@ def test_neither_training_nor_tuning_looks_at_the_test_items(demo, tmp_path):
         (folder / "cache").mkdir(parents=True)
         checkpoint = obtain(folder, spec.model, data, quiet)
         tuned_so = tune(folder, spec, data, checkpoint, quiet)[2]
-        found.append([{**checkpoint.arrays}, {**tuned_so.arrays}, history(checkpoint), history(tuned_so)])
+        told = [[epoch["valid_ndcg@20"] for epoch in made.meta["history"]] for made in (checkpoint, tuned_so)]
+        found.append([{**checkpoint.arrays}, {**tuned_so.arrays}, *told])
     assert demo.fingerprint != other.fingerprint
     for one, two in zip(*found, strict=True):
         np.testing.assert_equal(one, two)
-
-
-def history(stored):
-    """Return what validation said after each epoch."""
-    return [epoch["valid_ndcg@20"] for epoch in stored.meta["history"]]
-
-
-def test_validation_asks_for_the_item_held_out_and_leaves_out_what_was_trained_on():
-    lists = [ItemLists.from_pairs(np.arange(2), np.array(items), 2) for items in ([1, 0], [0, 2], [2, 1])]
-    split = SimpleNamespace(n_users=2, n_items=3, **dict(zip(("train", "valid", "test"), lists, strict=True)))
-    users, items = np.eye(2, dtype=np.float32), np.array([[2, 3], [3, 1], [1, 2]], np.float32)
-    # User 0 ranks 1, 0, 2 and trained on 1: 0 is first. User 1 ranks 0, 2, 1 and trained on 0: 2 is first.
-    assert pooled_ndcgs(split, users, items).tolist() == [1, 1]
 
 
 def test_codes_that_get_worse_while_tuning_are_left_where_they_started(root, demo, monkeypatch):
