@@ -28,16 +28,16 @@ def tested(points: pd.DataFrame) -> list[str]:
     ----------
     points : with "dataset", "settings" and "split" (`engine.store.prepared.split_key`; None where it is not known)
     """
-    seeds = {text: f"split seed {_seed(text)}" for text in set(points["settings"])}
-    rows = list(zip(points["dataset"], points["settings"].map(seeds), points["split"].astype(object), strict=True))
-    keys: dict[tuple[str, str], set[str]] = {}
-    for dataset, words, key in rows:
-        keys.setdefault((dataset, words), set()).update([key] if isinstance(key, str) else [])
-    return [
-        f"{words}, data {key.rsplit('-', 1)[-1][:DIGEST]}"
-        if isinstance(key, str) and len(keys[dataset, words]) > 1 else words
-        for dataset, words, key in rows
-    ]  # fmt: skip
+    rows = list(zip(*(points[column].tolist() for column in ("dataset", "settings", "split")), strict=True))
+    seeds = {row: f"split seed {_seed(row[1])}" for row in set(rows)}  # thousands of points share a few
+    known = {(row[0], words, row[2]) for row, words in seeds.items() if isinstance(row[2], str)}
+    several = Counter((dataset, words) for dataset, words, _ in known)
+    names = {
+        row: f"{words}, data {row[2].rsplit('-', 1)[-1][:DIGEST]}"
+        if isinstance(row[2], str) and several[row[0], words] > 1 else words
+        for row, words in seeds.items()
+    }  # fmt: skip
+    return [names[row] for row in rows]
 
 
 def _seed(settings: str | None) -> int:

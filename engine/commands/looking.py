@@ -24,9 +24,8 @@ POINT = ["run_id", "encoder", "dim", "seed", "quantizer", "bits", "query_bits", 
 TIMED = ("latency", "throughput", "calibration")
 """What metrics begin with that are of one machine; seconds are as well."""
 SHOWN = ["recall@20", "ndcg@20", "overlap@20", "latency_p50_us", "bytes_per_item"]
-
-
 TIMES = ("submitted", "started", "finished")
+"""Columns of a run that the catalog has in UTC."""
 
 
 @click.command(epilog="Example:  python -m engine runs --state failed")

@@ -23,7 +23,7 @@ from engine.store import inbox, scaling
 from engine.store.catalog import Catalog
 from engine.store.files import disk_errors, read_json, write_json
 from engine.store.folders import ATTEMPTS, RunFolder, create, run_folder, run_folders
-from engine.store.status import engine_lock, engine_pid, hand_over
+from engine.store.status import WANTED, engine_lock, engine_pid, hand_over
 
 TICK_S = 0.2
 SCAN_S = 5.0
@@ -76,6 +76,8 @@ class Supervisor:
             with Signals(self._stop):
                 now = {"pid": os.getpid(), "started_ns": time.time_ns(), "fewbits": engine.__version__}
                 write_json(self.root / "engine.json", {**now, "for_a_while": until is not None})
+                if until is None:
+                    (self.root / WANTED).unlink(missing_ok=True)  # this is the one
                 self._loop(until, watch)
         finally:
             lock.release()
