@@ -106,10 +106,16 @@ def _claims(study: Study) -> None:
 
 
 def _dimensions(study: Study) -> None:
-    if rows := list(dimensions.rows(study)):
-        st.subheader("Fewer dimensions or fewer bits", anchor=False)
-        st.table(pd.DataFrame(rows, columns=[name.capitalize() for name in dimensions.HEAD]), hide_index=True)
-        st.caption("Recall@20 with float32 users: the mean over seeds and the 95 % interval of that mean.")
+    found: dict[str, list[list[str]]] = {}
+    for dataset, *row in dimensions.rows(study):
+        found.setdefault(dataset, []).append(row)
+    if not found:
+        return
+    st.subheader("Fewer dimensions or fewer bits", anchor=False)
+    columns = [name.capitalize() for name in dimensions.HEAD[1:]]
+    for place, rows in zip(st.tabs(list(found)), found.values(), strict=True):
+        place.table(pd.DataFrame(rows, columns=columns), hide_index=True)
+    st.caption(f"{dimensions.HOW} Each figure is the mean over seeds with the 95 % interval of that mean.")
 
 
 def _tables(study: Study) -> None:

@@ -1,46 +1,73 @@
 """Fewer dimensions or fewer bits: the recall that as many bytes an item give, spent on 32 to 256 dimensions.
 
-Each dimension has a model of its own. Items are rounded after training (signs at 1 bit) and have a scale of two bytes
-each; users are float32.
+Each dimension has a model of its own. Items are rounded after training (signs at 1 bit) or tuned for their codes
+(HQ-GNN), and have a scale of two bytes each; users are float32. DPQ's bytes hinge on the catalogue, which shares its
+codebooks: it has a row of its own.
 """
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from engine.study.figures import LIGHTGCN, QUALITY, Figure, Model, Served, Study
 from engine.study.forms import FLOAT
 from engine.study.plan import DIMS
 from engine.study.words import Said, ahead, joined, leader
 
-FORMS = {8: "uniform 8 bit", 4: "uniform 4 bit", 2: "uniform 2 bit", 1: "sign 1 bit"}
+ROUNDED = {8: "uniform 8 bit", 4: "uniform 4 bit", 2: "uniform 2 bit", 1: "sign 1 bit"}
+TUNED = {4: "hqgnn 4 bit", 2: "hqgnn 2 bit", 1: "hqgnn 1 bit"}
 """Bits a dimension → form."""
+DPQ = "dpq 8 bit"
 ALL_DIMS = tuple(sorted({*DIMS, LIGHTGCN.dim}))
 SIZES = {34: 256, 18: 128, 10: 64}
 """Bytes an item, scale included → bits of its codes."""
 ALIKE = "any way"
-Spent = Mapping[tuple[int, int], Figure]
-"""(Dimensions, bits) → recall@20."""
 
 
-def ways(size: int) -> list[tuple[int, int]]:
-    """Return the ways to spend a size, the fewest dimensions first."""
-    return [(dim, SIZES[size] // dim) for dim in ALL_DIMS if SIZES[size] // dim in FORMS]
+class Way(NamedTuple):
+    """How bytes are spent on an item."""
+
+    dim: int
+    bits: int
+    tuned: bool = False
+
+    @property
+    def text(self) -> str:
+        return f"{'HQ ' * self.tuned}{self.dim}d·{self.bits}b"
+
+    @property
+    def point(self) -> tuple[Served, Model]:
+        form = (TUNED if self.tuned else ROUNDED)[self.bits]
+        return (form, "float32"), _model(self.dim)
+
+
+Spent = Mapping[Way, Figure]
+"""Way → recall@20."""
+
+
+def ways(size: int) -> list[Way]:
+    """Return the ways to spend a size: rounded, then tuned, the fewest dimensions first. The plan tunes 4 bits for the
+    usual model alone.
+    """
+    split = [(dim, SIZES[size] // dim) for dim in ALL_DIMS]
+    rounded = [Way(dim, bits) for dim, bits in split if bits in ROUNDED]
+    return rounded + [
+        Way(dim, bits, tuned=True) for dim, bits in split if bits in TUNED and (bits < 4 or dim == LIGHTGCN.dim)
+    ]
 
 
 def spent(study: Study, dataset: str, size: int) -> Spent:
     """Return what was measured of each way to spend a size."""
-    found = {
-        (dim, bits): study.value(dataset, FORMS[bits], "float32", QUALITY, _model(dim)) for dim, bits in ways(size)
-    }
+    found = {way: _recall(study, dataset, *way.point) for way in ways(size)}
     return {way: figure for way, figure in found.items() if figure is not None}
 
 
-def best(study: Study, dataset: str, found: Spent) -> list[tuple[int, int]]:
+def best(study: Study, dataset: str, found: Spent) -> list[Way]:
     """Return the way that leads (`engine.study.words.leader`), then those that are not told apart from it: the interval
     of their difference, paired by seed, holds 0 (or there is none, of one common seed).
     """
 
-    def gain(a: tuple[int, int], b: tuple[int, int]) -> Figure | None:
-        return study.difference(dataset, QUALITY, _point(*a), _point(*b))
+    def gain(a: Way, b: Way) -> Figure | None:
+        return study.difference(dataset, QUALITY, a.point, b.point)
 
     first = leader({way: figure.mean for way, figure in found.items()}, gain)
     others = sorted((way for way in found if way != first), key=lambda way: -found[way].mean)
@@ -55,7 +82,7 @@ def sentence(study: Study) -> Said | None:
         if leading:
             told.append(f"at {size} bytes from {_by_way({name: words for name, (words, _) in leading.items()})}")
             figures[f"most recall@20 of {size} bytes an item"] = {
-                name: f"{words}{f' ({_way(*way)})' * (words == ALIKE)}: {spent(study, name, size)[way].value()}"
+                name: f"{words}{f' ({way.text})' * words.startswith(ALIKE)}: {spent(study, name, size)[way].value()}"
                 for name, (words, way) in leading.items()
             }
     if not told:
@@ -63,26 +90,33 @@ def sentence(study: Study) -> Said | None:
     exact = {name: study.value(name, FLOAT.text, "float32", QUALITY) for name in study.datasets()}
     figures[f"float32's recall@20, {LIGHTGCN.dim} dimensions"] = {n: f.value() for n, f in exact.items() if f}
     return Said(
-        "Of as many bytes an item, most recall@20 with float32 users comes (64d·4b: 64 dimensions of 4 bits; “or”: "
-        f"not told apart by these seeds) {'; '.join(told)}{_over_float(study)}.",
+        "Of as many bytes an item, most recall@20 with float32 users comes (64d·4b: 64 dimensions of 4 bits, rounded; "
+        f"HQ: tuned by `hqgnn`; “or”: not told apart by these seeds) {'; '.join(told)}{_over_float(study)}.",
         figures,
     )
 
 
-def _leading(study: Study, size: int) -> dict[str, tuple[str, tuple[int, int]]]:
+def _leading(study: Study, size: int) -> dict[str, tuple[str, Way]]:
     """Return each data set's best ways to spend a size in words, and the one that leads."""
     found = {}
     for dataset in study.datasets():
         there = spent(study, dataset, size)
         if set(there) == set(ways(size)) and all(figure.half is not None for figure in there.values()):
             first, *others = best(study, dataset, there)
-            words = " or ".join(_way(*way) for way in (first, *others))
-            found[dataset] = (ALIKE if 1 + len(others) == len(there) else words, first)
+            found[dataset] = (_told(there, [first, *others]), first)
     return found
 
 
+def _told(there: Spent, equals: list[Way]) -> str:
+    """Return the ways that lead, or which do not where these are fewer: ``any way but 256d·1b``."""
+    behind = [way for way in there if way not in equals]
+    if len(equals) <= len(behind) or len(equals) == 1:
+        return " or ".join(way.text for way in equals)
+    return f"{ALIKE} but {joined([way.text for way in behind])}" if behind else ALIKE
+
+
 def _by_way(at: Mapping[str, str]) -> str:
-    """Return each way with its data sets: ``32d·4b on a and b, 64d·2b on c``."""
+    """Return each way with its data sets: ``32d·4b on a and b, HQ 64d·2b on c``."""
     names = {way: [name for name, other in at.items() if other == way] for way in at.values()}
     return ", ".join(f"{way} on {joined(several)}" for way, several in names.items())
 
@@ -92,30 +126,41 @@ def _over_float(study: Study) -> str:
     size, exact = max(SIZES), ((FLOAT.text, "float32"), LIGHTGCN)
     words = []
     for dataset, (_, way) in _leading(study, size).items():
-        more = study.difference(dataset, QUALITY, _point(*way), exact)
-        if way[0] > LIGHTGCN.dim and more and ahead(more):
+        more = study.difference(dataset, QUALITY, way.point, exact)
+        if way.dim > LIGHTGCN.dim and more and ahead(more):
             words.append(f"on {dataset} ({spent(study, dataset, size)[way].value()}; by {more.value()}, seed by seed)")
     usual = f"float32 of {LIGHTGCN.dim} dimensions, {4 * LIGHTGCN.dim} bytes"
     return f"; {size} bytes beat {usual}, clearly {joined(words)}" if words else ""
 
 
-def _way(dim: int, bits: int) -> str:
-    return f"{dim}d·{bits}b"
-
-
 def rows(study: Study) -> Iterator[list[str]]:
     """Yield the table's rows: data set, bytes an item, and recall@20 at each number of dimensions."""
     for dataset in study.datasets():
-        exact = [study.value(dataset, FLOAT.text, "float32", QUALITY, _model(dim)) for dim in ALL_DIMS]
+        exact = [_recall(study, dataset, (FLOAT.text, "float32"), _model(dim)) for dim in ALL_DIMS]
         if sum(figure is not None for figure in exact) < 2:
             continue
         yield [dataset, "4 a dimension", *(_cell(figure, "float32") for figure in exact)]
         for size in SIZES:
-            at = {dim: (figure, _bits(bits)) for (dim, bits), figure in spent(study, dataset, size).items()}
-            cells = [_cell(*at[dim]) if dim in at else "–" for dim in ALL_DIMS]
-            yield [dataset, str(size), *cells]
+            there = spent(study, dataset, size)
+            for tuned, words in ((False, ""), (True, ", tuned")):
+                at = {way.dim: (figure, _bits(way.bits)) for way, figure in there.items() if way.tuned == tuned}
+                if at:
+                    yield [dataset, f"{size}{words}", *(_cell(*at[dim]) if dim in at else "–" for dim in ALL_DIMS)]
+        yield from _product(study, dataset)
 
 
+def _product(study: Study, dataset: str) -> Iterator[list[str]]:
+    """Yield DPQ's row, each cell with its bytes."""
+    found = {dim: _recall(study, dataset, (DPQ, "float32"), _model(dim)) for dim in ALL_DIMS}
+    if any(found.values()):
+        sizes = {dim: study.size(dataset, DPQ, _model(dim)) for dim in ALL_DIMS}
+        yield [dataset, "`dpq`", *(_cell(found[dim], f"{sizes[dim] or 0:.1f} bytes") for dim in ALL_DIMS)]
+
+
+HOW = (
+    "Recall@20 with float32 users. *Tuned*: for their codes, by `hqgnn`; else rounded after training. `dpq`: 8 codes "
+    "of a byte and a scale of two; its codebooks are shared by the catalogue, and weigh more the fewer items there are."
+)
 HEAD = ("data set", "bytes an item", *(f"{dim} dimensions" for dim in ALL_DIMS))
 
 
@@ -129,8 +174,8 @@ def _model(dim: int) -> Model:
     return LIGHTGCN._replace(dim=dim)
 
 
-def _point(dim: int, bits: int) -> tuple[Served, Model]:
-    return (FORMS[bits], "float32"), _model(dim)
+def _recall(study: Study, dataset: str, served: Served, model: Model) -> Figure | None:
+    return study.value(dataset, *served, QUALITY, model)
 
 
 def _bits(bits: int) -> str:

@@ -42,7 +42,7 @@ def section(folder: Path) -> str:
             parts += [f"### {dataset}", "", about, "", f"![{alt}](runs/reference/{dataset}.svg)", "",
                       *table.markdown(study, dataset), ""]  # fmt: skip
     if spent := dimensions.markdown(study):
-        parts += ["### Fewer dimensions or fewer bits", "", "Recall@20 with float32 users.", "", *spent, ""]
+        parts += ["### Fewer dimensions or fewer bits", "", dimensions.HOW, "", *spent, ""]
     if answered := claims.markdown(study):
         parts += ["### What the papers say", "", f"{claims.PROTOCOL} {claims.HOW} {claims.UNTUNED}", "", *answered, ""]
     parts += ["### How much of the study has been run", "", coverage.HOW, "", *coverage.markdown(runs), ""]

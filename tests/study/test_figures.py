@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from engine.store import reference
-from engine.study import claims, dimensions, picture, table
+from engine.study import claims, picture, table
 from engine.study.figures import AS_PUBLISHED, LIGHTGCN, Figure, Model, Study, figure
 from engine.study.findings import findings
 from engine.study.forms import HQGNN_PUBLISHED, form_text
@@ -135,46 +135,6 @@ def test_a_form_tuned_for_float32_users_is_named_only_where_it_was_measured(tmp_
     ship(tmp_path, ["gowalla"], ["core"])
     labels = [row.label for row in table.rows(Study(reference.points(tmp_path)), "gowalla")]
     assert "`hqgnn` 1 bit" in labels and not any("tuned" in label for label in labels)
-
-
-def test_as_many_bytes_are_spent_on_few_dimensions_or_on_many(study):
-    ways = dimensions.spent(study, "gowalla", 34)
-    assert list(ways) == [(32, 8), (64, 4), (128, 2), (256, 1)], "32 bytes of codes each"
-    assert [round(f.mean, 4) for f in ways.values()] == [0.2, 0.199, 0.19, 0.18]
-    assert list(dimensions.spent(study, "gowalla", 10)) == [(32, 2), (64, 1)]
-
-
-def test_ways_that_are_not_told_apart_from_the_best_are_named_beside_it(folder, study):
-    """Seeds differ by 10 % and all intervals meet; seed by seed, what 0.5 % more bits keep is more each time."""
-    ways = dimensions.spent(study, "gowalla", 34)
-    assert min(figure.high for figure in ways.values()) > max(figure.low for figure in ways.values())
-    assert dimensions.best(study, "gowalla", ways) == [(32, 8)]
-    points = reference.points(folder)
-    luck = (points["dim"] == 64) & (points["form"] == "uniform 4 bit")
-    points.loc[luck, "recall@20"] += points.loc[luck, "seed"].map({0: 0.004, 1: -0.004}).fillna(0.0)
-    tied = Study(points)
-    assert dimensions.best(tied, "gowalla", dimensions.spent(tied, "gowalla", 34)) == [(32, 8), (64, 4)]
-
-
-def test_a_mean_of_other_seeds_does_not_lead_where_each_common_seed_says_otherwise(folder):
-    """With two lucky seeds more 4 bits have the higher mean; on each seed that both have 2 bits are better."""
-    points = reference.points(folder)
-    lucky = (points["dim"] == 64) & (points["form"] == "uniform 4 bit") & points["seed"].isin([3, 4])
-    points.loc[lucky, "recall@20"] *= 1.3
-    better = (points["dim"] == 128) & (points["form"] == "uniform 2 bit")
-    points.loc[better, "recall@20"] *= 1.07
-    study = Study(points)
-    ways = dimensions.spent(study, "gowalla", 34)
-    assert max(ways, key=lambda way: ways[way].mean) == (64, 4)
-    assert dimensions.best(study, "gowalla", ways) == [(128, 2)]
-
-
-def test_dimensions_have_a_table_where_several_were_measured(study, tmp_path):
-    exact, most, *_ = dimensions.rows(study)
-    assert exact[:3] == ["gowalla", "4 a dimension", "0.2000 ± 0.0248 (float32)"], "seeds differ by 10 %"
-    assert most[:2] == ["gowalla", "34"] and most[2].endswith("(8 bits)") and most[-1].endswith("(1 bit)")
-    ship(tmp_path, ["gowalla"], ["core"])
-    assert dimensions.markdown(Study(reference.points(tmp_path))) == []
 
 
 def test_a_claim_is_answered_by_its_row_on_each_data_set(study):

@@ -139,19 +139,6 @@ def test_what_loses_more_is_judged_seed_by_seed_and_told_either_way(folder, stud
     assert "it clearly keeps more on demo, clearly keeps less on gowalla (−50.0 ± 0.0 points on gowalla to +" in words
 
 
-def test_the_way_to_spend_bytes_is_told_and_where_it_beats_float32(folder, study):
-    words = said(study, "Fewer dimensions or fewer bits")
-    assert "at 34 bytes from 32d·8b on gowalla and demo; at 18" in words and "beat float32" not in words
-    points = reference.points(folder)
-    wide = (points["dim"] == 128) & (points["form"] == "uniform 2 bit") & (points["dataset"] == "demo")
-    points.loc[wide, "recall@20"] *= 1.3
-    changed = Study(points)
-    words, found = said(changed, "Fewer dimensions or fewer bits"), table(changed, "Fewer dimensions or fewer bits")
-    assert "at 34 bytes from 32d·8b on gowalla, 128d·2b on demo; at 18" in words
-    assert "; 34 bytes beat float32 of 64 dimensions, 256 bytes, clearly on demo (0.2470 ± 0.0" in words
-    assert found["most recall@20 of 34 bytes an item"]["demo"].startswith("128d·2b: 0.2470 ± ")
-
-
 def test_times_are_told_from_the_least_to_the_most_with_their_machines_and_seeds(folder):
     points = reference.points(folder)
     demo = points["dataset"] == "demo"
