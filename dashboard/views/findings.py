@@ -36,7 +36,7 @@ def render() -> None:
     _about(runs)
     said = findings.findings(study)
     for number, finding in enumerate(said, 1):
-        st.markdown(f"{number}. **{plain(finding.title)}.** {_whole(finding.sentence)}")
+        st.markdown(f"{number}. **{plain(finding.title)}: {_whole(finding.answer)}.** {_whole(finding.sentence)}")
     if not said and (runs["state"] == "done").any():
         st.info("The rows that are here have too few seeds for an interval: nothing follows yet.",
                 icon=":material/info:")  # fmt: skip
@@ -64,11 +64,12 @@ def _about(runs: pd.DataFrame) -> None:
 
 
 def _figures(said: Sequence[findings.Finding]) -> None:
-    """Draw the figures of all sentences."""
+    """Draw the figures of all sentences, out of the way until they are asked for."""
     head, rows = findings.figures(said)
     if lines := [[_whole(cell) for cell in row] for row in rows]:
-        st.table(pd.DataFrame(lines, columns=[plain(name) for name in head]), hide_index=True)
-        st.caption(findings.HOW)
+        with st.expander("All figures of these sentences, by data set", icon=":material/table:"):
+            st.table(pd.DataFrame(lines, columns=[plain(name) for name in head]), hide_index=True)
+            st.caption(findings.HOW)
 
 
 def _whole(text: str) -> str:

@@ -17,7 +17,7 @@ from engine.study.forms import (
     MGQE_PUBLISHED,
     form_text,
 )
-from engine.study.words import Said, below, span
+from engine.study.words import Said, below, joined, span
 
 MF, L2Q = Model("mf", 64, 0), Model("lightgcn", 256, 2)
 L2Q_PUBLISHED = L2Q._replace(loss=AS_PUBLISHED.loss)
@@ -195,12 +195,17 @@ def sentence(study: Study) -> Said | None:
     found = [a for a in answers(study, claims) if a.holds is not None and a.kept.half is not None]
     if not found:
         return None
-    told = []
+    told, hold = [], []
     for claim in dict.fromkeys(a.claim for a in found):
         here = [a for a in found if a.claim == claim]
         kept, holds = span({a.dataset: a.kept for a in here}), sum(a.holds is True for a in here)
+        hold += [f"{claim.name} ({holds} of {len(here)})"] if holds == len(here) else []
         told.append(f"{claim.name} {holds} of {len(here)} (keeps {kept}{_why(here)})")
-    return Said(f"Papers' headlines, as tests with limits of ours, hold on so many data sets: {', '.join(told)}.", {})
+    return Said(
+        f"{joined(hold)} hold{'s' * (len(hold) == 1)}, no other everywhere" if hold else "none holds everywhere",
+        f"Papers' headlines, as tests with limits of ours, hold on so many data sets: {', '.join(told)}.",
+        {},
+    )
 
 
 def _why(found: Sequence[Answer]) -> str:

@@ -5,7 +5,8 @@ Each dimension has a model of its own. Items are rounded after training (signs a
 codebooks: it has a row of its own.
 """
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from engine.study.figures import LIGHTGCN, QUALITY, Figure, Model, Served, Study
@@ -76,10 +77,11 @@ def best(study: Study, dataset: str, found: Spent) -> list[Way]:
 
 def sentence(study: Study) -> Said | None:
     """Return which way to spend a size gives the most recall on each data set where all ways have several seeds."""
-    told, figures = [], {}
+    told, figures, equals = [], {}, []
     for size in SIZES:
         leading = _leading(study, size)
         if leading:
+            equals += [best(study, name, spent(study, name, size)) for name in leading]
             told.append(f"at {size} bytes from {_by_way({name: words for name, (words, _) in leading.items()})}")
             figures[f"most recall@20 of {size} bytes an item"] = {
                 name: f"{words}{f' ({way.text})' * words.startswith(ALIKE)}: {spent(study, name, size)[way].value()}"
@@ -90,10 +92,18 @@ def sentence(study: Study) -> Said | None:
     exact = {name: study.value(name, FLOAT.text, "float32", QUALITY) for name in study.datasets()}
     figures[f"float32's recall@20, {LIGHTGCN.dim} dimensions"] = {n: f.value() for n, f in exact.items() if f}
     return Said(
+        _answer(equals),
         "Of as many bytes an item, most recall@20 with float32 users comes (64d·4b: 64 dimensions of 4 bits, rounded; "
         f"HQ: tuned by `hqgnn`; “or”: not told apart by these seeds) {'; '.join(told)}{_over_float(study)}.",
         figures,
     )
+
+
+def _answer(equals: Sequence[Sequence[Way]]) -> str:
+    """Return which bits a dimension are most often among the best: equals has the best ways of each case."""
+    count = Counter(bits for ways in equals for bits in {way.bits for way in ways})
+    bits, times = max(count.items(), key=lambda pair: (pair[1], -pair[0]))
+    return f"{_bits(bits)} a dimension {'are' if bits > 1 else 'is'} among the best in {times} of {len(equals)} cases"
 
 
 def _leading(study: Study, size: int) -> dict[str, tuple[str, Way]]:

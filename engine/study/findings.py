@@ -11,7 +11,7 @@ from engine.study import claims, dimensions, tuned, widths
 from engine.study.figures import Study, Timed, sure
 from engine.study.forms import FLOAT
 from engine.study.plan import in_order
-from engine.study.words import Said, ends, gained, points, shares, span, verdict
+from engine.study.words import Said, ends, gained, places, points, shares, span, verdict
 
 HOW = (
     "Each sentence's figures on all data sets, by its number; the papers' headlines have a table of their own. A "
@@ -28,9 +28,10 @@ TIMED = (
 
 @dataclass(frozen=True)
 class Finding:
-    """One sentence, what it is about, and its figures: what they are → data set → figure."""
+    """One sentence, what it is about, its answer in a few words, and its figures: what they are → data set → figure."""
 
     title: str
+    answer: str
     sentence: str
     figures: Mapping[str, Mapping[str, str]]
 
@@ -38,7 +39,7 @@ class Finding:
 def findings(study: Study) -> list[Finding]:
     """Return what follows from the study's rows, in the order in which people ask."""
     found = ((title, sentence(study)) for title, sentence in SENTENCES)
-    return [Finding(title, said.sentence, said.figures) for title, said in found if said]
+    return [Finding(title, said.answer, said.sentence, said.figures) for title, said in found if said]
 
 
 def figures(found: Sequence[Finding]) -> tuple[list[str], Iterator[list[str]]]:
@@ -56,7 +57,7 @@ def figures(found: Sequence[Finding]) -> tuple[list[str], Iterator[list[str]]]:
 def markdown(found: Sequence[Finding]) -> list[str]:
     """Return the sentences and the table of their figures in Markdown."""
     head, rows = figures(found)
-    lines = [f"{number}. **{finding.title}.** {finding.sentence}" for number, finding in enumerate(found, 1)]
+    lines = [f"{number}. **{f.title}: {f.answer}.** {f.sentence}" for number, f in enumerate(found, 1)]
     table = [head, ["---:", "---", *["---"] * (len(head) - 2)], *rows]
     return [*lines, "", HOW, "", *("| " + " | ".join(row) + " |" for row in table)]
 
@@ -68,7 +69,10 @@ def _tail(study: Study) -> Said | None:
     if not gaps:
         return None
     which = verdict(gaps, study.datasets(), "keeps more", "keeps less")
+    lost = {"more": [n for n, f in gaps.items() if f.high < 0], "less": [n for n, f in gaps.items() if f.low > 0]}
+    told = [f"{which} than the head on {places(names, study.datasets())}" for which, names in lost.items() if names]
     return Said(
+        ", ".join(told) or "undecided",
         "With signs and float32 users, the tail (all but the most popular tenth of the items) keeps "
         f"{span(kept['tail'])} of its recall; beside the head it {which} ({points(gaps)}).",
         {
@@ -88,6 +92,7 @@ def _speed(study: Study) -> Said | None:
     machines = {name: str(study.hardware(name)) for name in found["4 bits, coded users"]}
     differ = ", on machines and catalogues that differ" if len(set(machines.values())) > 1 else ""
     return Said(
+        f"4 bits, coded users, {_least_most(found['4 bits, coded users'])} times",
         f"Times as fast as our float32 index{differ}; {'; '.join(told)}{beside}.",
         {
             **{f"{words}, times as fast as float32": _times(ratios) for words, ratios in found.items()},

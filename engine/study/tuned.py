@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from engine.spec import Option
 from engine.study.figures import AS_PUBLISHED, LIGHTGCN, Figure, Model, Study
 from engine.study.forms import GSTE, HQGNN_PUBLISHED, PAPER_BPR, STE, form_text
-from engine.study.words import Figures, Said, gained, places, points, verdict
+from engine.study.words import Figures, Said, gained, places, points, verdict, where
 
 SAME = 0.0005
 """A share of recall that nobody would see."""
@@ -63,6 +63,7 @@ def worth(study: Study) -> Said | None:
     groups = {"coded users": coded, "float32 users": exact, "tuned for float32 users": meant,
               "all as published, coded users": published}  # fmt: skip
     return Said(
+        where(coded, everywhere),
         f"{words}.",
         {
             f"tuning over rounding {at}, {who}, points": gained(gains)
@@ -76,6 +77,7 @@ def worth(study: Study) -> Said | None:
 def gste(study: Study) -> Said | None:
     """Return whether HQ-GNN's gradient beats the plain one: with our tuning, with the paper's loss, as published."""
     told, figures, everywhere = [], {}, study.datasets()
+    ours = {f"at {_bits(bits)}": _gains(study, WAYS[0], bits) for bits in (2, 1)}
     for way in WAYS:
         gains = {bits: _gains(study, way, bits) for bits in (2, 1)}
         undone = _undone(study, way, gains)
@@ -85,7 +87,13 @@ def gste(study: Study) -> Said | None:
         if undone:
             name = f"runs of GSTE and STE, {way.words}, of which validation kept what tuning began with"
             figures[name] = {dataset: f"{n} of {of}" for dataset, (n, of) in undone.items()}
-    return Said(f"HQ-GNN's GSTE instead of plain STE, coded users: {'; '.join(told)}.", figures) if told else None
+    if not told:
+        return None
+    return Said(
+        where(ours, everywhere) or "not measured with our tuning",
+        f"HQ-GNN's GSTE instead of plain STE, coded users: {'; '.join(told)}.",
+        figures,
+    )
 
 
 def _gains(study: Study, way: Way, bits: int) -> dict[str, Figure]:

@@ -6,7 +6,7 @@ from functools import partial
 from engine.study.figures import Figure, Study, Timed, sure
 from engine.study.forms import FLOAT
 from engine.study.table import LINES
-from engine.study.words import Said, ahead, ends, gained, joined, leader, places, points, shares, span, verdict
+from engine.study.words import Said, ahead, ends, gained, joined, leader, places, points, shares, span, verdict, where
 
 SAFE, NEAR = 0.99, 0.98
 SMALL = 16
@@ -21,8 +21,10 @@ def safe(study: Study) -> Said | None:
     if not all(sure(figures) for found in kept.values() for figures in found.values()):
         return None
     told = [f"{_least(study, kept[users])} with {words}" for users, words in USERS.items()]
+    least = [f"{_safest(study, kept[users])} with {words}" for users, words in USERS.items()]
     exact = study.size(study.datasets()[0], FLOAT.text)
     return Said(
+        ", ".join(least),
         f"Rounded after training (`uniform`), the least width that clearly keeps {100 * SAFE:.0f} % or more on every "
         f"data set is {' and '.join(told)}{f'; float32 takes {exact:.0f} bytes' if exact else ''}.",
         {
@@ -36,12 +38,12 @@ def safe(study: Study) -> Said | None:
 def _least(study: Study, found: Mapping[int, Mapping[str, Figure]]) -> str:
     """Return the least width that is safe, what it keeps, and where the next one misses that: found is by bits."""
     missed = {bits: _missing(study, figures) for bits, figures in found.items()}
-    certain = [bits for bits, names in missed.items() if not names]
+    certain = _certain(study, found)
     if not certain:
         widest = max(found)
         unknown = [name for name in missed[widest] if name not in found[widest]]
-        where = f"; not measured on {places(unknown, study.datasets())}" if unknown else ""
-        return f"none (at {widest} bits: {span(sure(found[widest]))}{where})"
+        lacking = f"; not measured on {places(unknown, study.datasets())}" if unknown else ""
+        return f"none (at {widest} bits: {span(sure(found[widest]))}{lacking})"
     least, single = min(certain), [name for name, f in found[min(certain)].items() if f.half is None]
     told = [span(sure(found[least]))]
     told += [f"one seed on {joined(single)}"] if single else []
@@ -52,6 +54,15 @@ def _least(study: Study, found: Mapping[int, Mapping[str, Figure]]) -> str:
         told += [f"{bits} bits miss it on {places(short, study.datasets())}"] if short else []
         told += [f"{bits} bits are not measured on {places(unknown, study.datasets())}"] if unknown else []
     return f"{least} bits ({'; '.join(told)})"
+
+
+def _safest(study: Study, found: Mapping[int, Mapping[str, Figure]]) -> str:
+    certain = _certain(study, found)
+    return f"{min(certain)} bits" if certain else "none"
+
+
+def _certain(study: Study, found: Mapping[int, Mapping[str, Figure]]) -> list[int]:
+    return [bits for bits, figures in found.items() if not _missing(study, figures)]
 
 
 def _missing(study: Study, found: Mapping[str, Figure]) -> list[str]:
@@ -86,10 +97,12 @@ def smallest(study: Study) -> Said | None:
     if not best:
         return None
     near, limit = [dataset for dataset, (_, figure) in best.items() if figure.low >= NEAR], f"{100 * NEAR:.0f} %"
-    where = f"clearly over {limit} on {joined(near)}" if near else f"nowhere clearly {limit}"
+    enough = f"clearly over {limit} on {joined(near)}" if near else f"nowhere clearly {limit}"
+    shares_kept = {dataset: figure for dataset, (_, figure) in best.items()}
     return Said(
+        f"{SMALL} bytes keep {span(shares_kept)}",
         f"Of at most {SMALL} bytes an item, scales and codebooks included, and 64 dimensions, most is kept with "
-        f"float32 users by {joined([words for words, _ in best.values()])}: {where}.",
+        f"float32 users by {joined([words for words, _ in best.values()])}: {enough}.",
         {f"most kept of at most {SMALL} bytes an item, float32 users": about},
     )
 
@@ -108,9 +121,11 @@ def _label(form: str) -> str:
 def symmetric(study: Study) -> Said | None:
     """Return what float32 users are worth at several widths, and what they cost a search."""
     told, figures, everywhere = [], {}, study.datasets()
+    more: dict[str, dict[str, Figure]] = {}
     for name, form in {"with signs": "sign 1 bit", "at 2 bits": WIDTHS[2], "at 4 bits": WIDTHS[4]}.items():
         if gains := study.gains((form, "float32"), (form, "own")):
             takes = _takes(study, form)
+            more[name] = gains
             which = verdict(gains, everywhere, "keeps more", "keeps less")
             told.append(f"{name} it {which} ({points(gains)}{_price(takes)})")
             figures[f"float32 users over coded ones {name}, points"] = gained(gains)
@@ -120,7 +135,9 @@ def symmetric(study: Study) -> Said | None:
     if not told:
         return None
     return Said(
-        f"Searching for float32 users instead of coded ones takes no catalogue memory: {', '.join(told)}.", figures
+        f"float32 users keep more {where(more, everywhere)}",
+        f"Searching for float32 users instead of coded ones takes no catalogue memory: {', '.join(told)}.",
+        figures,
     )
 
 
@@ -148,6 +165,7 @@ def scale(study: Study) -> Said | None:
         return None
     learnt = f"; `hashgnn`, learnt without one, {points(gains['hashgnn'])}" if gains["hashgnn"] else ""
     return Said(
+        f"{points(gains['sign'])} with signs",
         f"With a scale of two bytes an item signs rounded after training (`sign`) keep {points(gains['sign'])} more "
         f"with float32 users{learnt}.",
         {f"a scale an item over none, `{name}`, float32 users, points": gained(g) for name, g in gains.items() if g},

@@ -17,8 +17,12 @@ TERMS = (
 
 @dataclass(frozen=True)
 class Said:
-    """A sentence with the figures that decide, and all of them: what they are → data set → figure, in words."""
+    """A sentence with the figures that decide, and all of them: what they are → data set → figure, in words.
 
+    ``answer``: what it says in a few words, to read after the title.
+    """
+
+    answer: str
     sentence: str
     figures: Mapping[str, Mapping[str, str]]
 
@@ -36,6 +40,21 @@ def verdict(figures: Figures, everywhere: Collection[str], more: str, less: str)
         "is undecided": [name for name, f in figures.items() if f.low <= 0 <= f.high],
     }
     return ", ".join(f"{words} on {places(names, everywhere)}" for words, names in ways.items() if names)
+
+
+def where(found: Mapping[str, Figures], everywhere: Collection[str]) -> str:
+    """Return where figures lie clearly above 0: ``with signs and at 2 bits on every data set, at 4 bits nowhere``.
+
+    Parameters
+    ----------
+    found : what was done → its figures; what has none is left out
+    """
+    names: dict[str, list[str]] = {}
+    for what, figures in found.items():
+        if figures:
+            sure = places([name for name, f in figures.items() if ahead(f)], everywhere)
+            names.setdefault(f"on {sure}" if sure else "nowhere", []).append(what)
+    return ", ".join(f"{joined(several)} {there}" for there, several in names.items())
 
 
 def places(names: Sequence[str], everywhere: Collection[str]) -> str:

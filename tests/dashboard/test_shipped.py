@@ -135,7 +135,8 @@ def test_rows_that_cannot_be_read_leave_ones_own_results(show, runs, tmp_path, m
 def test_findings_are_told_with_their_figures_claims_and_failures(show, root, reference):
     app = show("findings")
     assert not app.exception and not app.error
-    assert "1. **Which width is safe.** Rounded after training (`uniform`), the least width" in texts(app)
+    title = "1. **Which width is safe: 4 bits with float32 users, 4 bits with coded users.**"
+    assert f"{title} Rounded after training (`uniform`), the least width" in texts(app)
     claims = app.dataframe[0].value
     assert set(claims["Paper"]) == {"HQ-GNN", "L²Q-GCN-anl"} and set(claims["Holds"]) == {
         "yes",
