@@ -86,10 +86,10 @@ def _claims(study: Study) -> None:
     st.dataframe(
         pd.DataFrame({
             "Paper": [a.claim.paper for a in found], "It says": [a.claim.says for a in found],
-            "Data set": [a.dataset for a in found], "Kept": [a.keeps for a in found],
+            "Data set": [a.dataset for a in found], "Holds": [a.verdict for a in found],
+            "Kept": [a.keeps for a in found],
             "Smaller": ["not measured" if a.smaller is None else f"{a.smaller:.1f}×" for a in found],
             "Faster": ["not measured" if a.faster is None else f"{a.faster.text()}×" for a in found],
-            "Holds": [a.verdict for a in found],
             "Our test": [a.claim.test for a in found],
             "Model": [claims.NAMES[a.claim.model] for a in found], "Our row": [a.claim.form for a in found],
         }),
