@@ -1,4 +1,4 @@
-"""What the dashboard asks for: starting the engine, submitting, cancelling, retrying. It never writes results."""
+"""What the dashboard asks for: to start the engine, submit, cancel, retry or delete runs. It never writes results."""
 
 import contextlib
 import logging
@@ -98,6 +98,12 @@ def retry(run_ids: Iterable[str]) -> None:
     """Ask for failed, cancelled or orphaned runs to be queued again."""
     for run_id in run_ids:
         inbox.retry(data.root(), run_id)
+
+
+def delete(run_ids: Iterable[str]) -> None:
+    """Ask for settled runs to be deleted."""
+    for run_id in run_ids:
+        inbox.delete(data.root(), run_id)
 
 
 def scale(run_ids: Iterable[str], items: int) -> None:

@@ -140,7 +140,7 @@ def progress_words(now: dict[str, Any]) -> str:
 
 
 def ask_button(label: str, command: str, run_ids: list[str], pending: bool = False, **look: Any) -> bool:
-    """Draw a button that asks the engine to "cancel" or "retry" runs; return whether it was just pressed.
+    """Draw a button that asks the engine to "cancel", "retry" or "delete" runs; return whether it was just pressed.
 
     While the engine has not read the command (``pending``), the button says so and cannot be pressed again.
     """
@@ -150,7 +150,7 @@ def ask_button(label: str, command: str, run_ids: list[str], pending: bool = Fal
 def ask(command: str, run_ids: list[str]) -> None:
     """Ask the engine; what stands in the way (a full disk) is told in a notice that stays."""
     try:
-        {"cancel": commands.cancel, "retry": commands.retry}[command](run_ids)
+        {"cancel": commands.cancel, "retry": commands.retry, "delete": commands.delete}[command](run_ids)
     except FewbitsError as error:
         st.toast(sentence(error), icon=":material/error:", duration="infinite")
 

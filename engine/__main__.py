@@ -13,6 +13,7 @@ from engine.commands import (
     exporting,
     looking,
     measuring,
+    removing,
     running,
     studying,
 )
@@ -29,7 +30,7 @@ def commands() -> None:
 
 for command in (
     running.serve, running.run, running.sweep, running.cancel, running.retry,
-    measuring.measure, measuring.scale,
+    measuring.measure, measuring.scale, removing.delete, removing.clean,
     looking.runs, looking.show, looking.frontier, looking.datasets, describing.list_methods, adding.data,
     exporting.export,
     studying.study, checking.doctor, benching.bench,

@@ -1,15 +1,15 @@
-"""Queue: what runs, what waits, what went wrong and what was finished last; cancel, retry, read the log."""
+"""Queue: what runs, what waits, what went wrong and what was finished last; cancel, retry, delete, read the log."""
 
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import commands, data, labels, refused, size_parts
+from dashboard import commands, data, deleting, labels, refused, size_parts
 from dashboard.widgets import NEW_RUN_PAGE, ask_button, guarded, progress_card, run_link, run_name, state_badge, why
 
 RECENT, WAITING_SHOWN, BROKEN_SHOWN = 10, 50, 30
-TO_CONFIRM = "queue_to_confirm"
+TO_CONFIRM, TO_DELETE = "queue_to_confirm", "queue_to_delete"
 """Runs to ask about. The page asks, not its body: where a press and a refresh fall together, streamlit skips what lies
 within the part that is refreshed, and the dialog would stay open."""
 
@@ -23,6 +23,8 @@ def render() -> None:
     st.fragment(guarded(body), run_every=1 if active else 3)()
     if run_ids := st.session_state.pop(TO_CONFIRM, None):
         confirm(run_ids)
+    if run_ids := st.session_state.pop(TO_DELETE, None):
+        deleting.confirm(run_ids)
 
 
 def body() -> None:
@@ -107,6 +109,9 @@ def _broken(runs: pd.DataFrame, asked: dict[str, str]) -> None:
             pending = all(asked.get(run_id) == "retry" for run_id in runs["run_id"])
             ids = list(runs["run_id"])
             ask_button("Try all again", "retry", ids, pending, icon=":material/replay:", key="retry_all")
+            if st.button("Delete all", icon=":material/delete:", key="delete_all"):
+                st.session_state[TO_DELETE] = [run_id for run_id in ids if data.folder(run_id).settled()]
+                st.rerun()
     for row in runs.head(BROKEN_SHOWN).to_dict("records"):
         with st.container(border=True):
             with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import commands, data, labels, refused, run_parts, shipped, size_parts, take_home
+from dashboard import commands, data, deleting, labels, refused, run_parts, shipped, size_parts, take_home
 from dashboard.widgets import (
     LINK,
     QUEUE_PAGE,
@@ -35,7 +35,7 @@ def render() -> None:
     asked = st.query_params.get("run_id")
     if known.empty:
         if asked:
-            words = shipped.words(asked) or refused.words(asked) or f"There is no run “{plain(asked)}” here."
+            words = _why_not(asked) or f"There is no run “{plain(asked)}” here."
             st.warning(words, icon=":material/search_off:")
         st.info("No runs yet. The Trade-offs page starts a demo with one click.", icon=":material/info:")
         st.page_link(TRADEOFFS_PAGE, label="Go to Trade-offs", icon=":material/show_chart:")
@@ -47,11 +47,15 @@ def render() -> None:
     try:
         row = data.run(asked)
     except FewbitsError as error:
-        words = shipped.words(asked) or refused.words(asked) or sentence(error)
+        words = _why_not(asked) or sentence(error)
         st.warning(f"{words} Choose one above.", icon=":material/search_off:")
         return
     _header(row)
     {"done": _done, "running": _running}.get(row["state"], _not_done)(row)
+
+
+def _why_not(run_id: str) -> str | None:
+    return deleting.words(run_id) or shipped.words(run_id) or refused.words(run_id)
 
 
 def _header(row: dict[str, Any]) -> None:
@@ -99,6 +103,8 @@ def _not_done(row: dict[str, Any]) -> None:
         st.subheader("End of the log", anchor=False)
         st.code(tail, language=None, height=300)
     _reproduce(row)
+    if row["state"] != "queued":
+        deleting.button(row)
     _when_it_changes(row["run_id"], row["state"])
 
 
@@ -137,6 +143,7 @@ def _done(row: dict[str, Any]) -> None:
                 draw()
     take_home.section(row, rows, manifest)
     _reproduce(row)
+    deleting.button(row)
 
 
 def _speed(row: dict[str, Any], rows: pd.DataFrame) -> None:

@@ -14,6 +14,7 @@ from engine.data import registry
 from engine.errors import FewbitsError
 from engine.measure.machine import machine, memory_left
 from engine.spec import ModelSpec
+from engine.store import removal
 from engine.store.files import disk_errors
 from engine.store.folders import RUN_ID, RunFolder, runs_root
 from engine.store.status import engine_alive, engine_pid
@@ -71,20 +72,16 @@ def _folder(root: Path) -> Iterator[tuple[bool, str]]:
         return
     free = shutil.disk_usage(root).free / 1e9
     yield free > 1, f"runs in {root}: writable, {free:.0f} GB free"
-    cached = sum(map(_bytes, (root / "cache").rglob("*"))) / 1e9
-    yield True, f"cache: {cached:.1f} GB of models, tunings and prepared data; runs/README.md says when it may go"
+    cached = removal.size(root / "cache") / 1e9
+    yield (
+        True,
+        f"cache: {cached:.1f} GB of models, tunings and prepared data; `python -m engine clean` tells what may go",
+    )
     alive = engine_alive(root)
     yield (
         True,
         f"engine: process {engine_pid(root)}" if alive else "engine: none runs; the dashboard starts one",
     )
-
-
-def _bytes(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:  # an engine at work has just renamed it
-        return 0
 
 
 def _data(root: Path) -> Iterator[tuple[bool, str]]:

@@ -191,7 +191,7 @@ def _with_usual_encoder(specs: list[RunSpec], model: dict[str, Any], root: Path)
 @ROOT
 def cancel(run_ids: tuple[str, ...], root: Path | None) -> None:
     """Cancel runs that are queued, running, or broken off and about to be tried again."""
-    _command(runs_root(root), run_ids, inbox.cancel, ("queued", "running", "orphaned"), "cancelled")
+    ask_for(runs_root(root), run_ids, inbox.cancel, ("queued", "running", "orphaned"), "cancelled")
 
 
 @click.command(epilog="Example:  python -m engine retry demo-uniform4-0123456789ab")
@@ -199,21 +199,27 @@ def cancel(run_ids: tuple[str, ...], root: Path | None) -> None:
 @ROOT
 def retry(run_ids: tuple[str, ...], root: Path | None) -> None:
     """Queue failed, cancelled or orphaned runs again (done ones are measured anew)."""
-    _command(runs_root(root), run_ids, inbox.retry, ("failed", "cancelled", "orphaned", "done"), "queued again")
+    ask_for(runs_root(root), run_ids, inbox.retry, ("failed", "cancelled", "orphaned", "done"), "queued again")
 
 
-def _command(
+def ask_for(
     root: Path, run_ids: tuple[str, ...], post: Callable[[Path, str], None], states: tuple[str, ...], done: str
 ) -> None:
-    for run_id in run_ids:
-        folder = run_folder(root, run_id)
-        if not folder.file("spec.json").exists():
-            raise FewbitsError(f"no run {run_id!r} in {root}; `python -m engine runs` lists them")
-        if (state := folder.state()) not in states:
-            raise FewbitsError(f"{run_id} is {state}: expected one that is {' or '.join(states)}")
+    """Ask for something of runs that are in one of some states, and see that it is done."""
+    check_states(root, run_ids, states)
     for run_id in run_ids:
         post(root, run_id)
     if not engine_alive(root):  # nobody to do it: do it here, as the engine would
         Supervisor(root, methods()).serve(until=())
         done += NOBODY if post is inbox.retry else ""
     click.echo(f"{len(run_ids)} {done}")
+
+
+def check_states(root: Path, run_ids: tuple[str, ...], states: tuple[str, ...]) -> None:
+    """Raise a FewbitsError unless all runs are there, in one of some states."""
+    for run_id in run_ids:
+        folder = run_folder(root, run_id)
+        if not folder.file("spec.json").exists():
+            raise FewbitsError(f"no run {run_id!r} in {root}; `python -m engine runs` lists them")
+        if (state := folder.state()) not in states:
+            raise FewbitsError(f"{run_id} is {state}: expected one that is {' or '.join(states)}")

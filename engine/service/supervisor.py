@@ -19,7 +19,7 @@ from engine.service import requests
 from engine.service.ending import Signals, end
 from engine.service.local import LocalExecutor
 from engine.spec import parse_spec
-from engine.store import inbox, scaling
+from engine.store import inbox, removal, scaling
 from engine.store.catalog import Catalog
 from engine.store.files import disk_errors, read_json, write_json
 from engine.store.folders import ATTEMPTS, RunFolder, create, run_folder, run_folders
@@ -28,7 +28,7 @@ from engine.store.status import WANTED, engine_lock, engine_pid, hand_over
 TICK_S = 0.2
 SCAN_S = 5.0
 """An idle engine looks this often for runs that came without it. While a run works, it looks at the inbox alone."""
-COMMANDS = ("submit", "cancel", "retry", "scale")
+COMMANDS = ("submit", "cancel", "retry", "scale", "delete")
 PROBE_S = 2.0
 """Seconds to wait for the engine's lock: whoever asks whether an engine lives holds it for a moment."""
 
@@ -75,6 +75,7 @@ class Supervisor:
         try:
             with Signals(self._stop):
                 now = {"pid": os.getpid(), "started_ns": time.time_ns(), "fewbits": engine.__version__}
+                removal.sweep(self.root)
                 write_json(self.root / "engine.json", {**now, "for_a_while": until is not None})
                 if until is None:
                     (self.root / WANTED).unlink(missing_ok=True)  # this is the one
@@ -134,8 +135,10 @@ class Supervisor:
         return all(RunFolder(self.root / run_id).file("attempt.json").exists() for run_id in self.executor.running())
 
     def settled(self, run_id: str) -> bool:
-        """Return whether nothing more will happen to a run by itself."""
+        """Return whether nothing more will happen to a run by itself; one that was refused or deleted is not there."""
         state = self.states.get(run_id)
+        if state is None:
+            return not (self.root / run_id).exists()
         if state == "orphaned":
             return RunFolder(self.root / run_id).attempts() >= ATTEMPTS
         return state in ("done", "failed", "cancelled")
@@ -179,6 +182,8 @@ class Supervisor:
             scaling.drop(self.root, folder.run_id)
         elif command["command"] == "retry" and state in ("failed", "cancelled", "orphaned", "done"):
             folder.queue()
+        elif command["command"] == "delete":
+            removal.delete(folder)
 
     def schedule(self) -> bool:
         """Queue what an unfinished attempt left behind, and start the oldest queued run where none runs; return

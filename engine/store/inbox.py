@@ -30,6 +30,11 @@ def retry(root: Path, run_id: str) -> None:
     _post(root, {"command": "retry", "run_id": run_id})
 
 
+def delete(root: Path, run_id: str) -> None:
+    """Ask the engine to delete a run that is done, failed, cancelled or given up."""
+    _post(root, {"command": "delete", "run_id": run_id})
+
+
 def scale(root: Path, run_id: str, items: Iterable[int]) -> None:
     """Ask the engine to measure a finished run at larger catalogues of so many items."""
     _post(root, {"command": "scale", "run_id": run_id, "items": list(items)})

@@ -1,4 +1,4 @@
-"""Runs that are asked for, watched, cancelled and tried again, with the real engine."""
+"""Runs that are asked for, watched, cancelled, tried again and deleted, with the real engine."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from engine.store import catalog
 from tests.browser.conftest import TIMEOUT_MS, Server
 
 
-def test_runs_are_submitted_cancelled_and_tried_again(server: Server, page: Any, picture: Any) -> None:
+def test_runs_are_submitted_cancelled_tried_again_and_deleted(server: Server, page: Any, picture: Any) -> None:
     page.goto(f"{server.url}/new_run")
     page.get_by_role("button", name="Submit 6 runs").click()
     page.wait_for_url("**/queue")
@@ -26,6 +26,13 @@ def test_runs_are_submitted_cancelled_and_tried_again(server: Server, page: Any,
     page.get_by_role("heading", name="Running (1)").wait_for()
     cancel_what_runs(page)
     page.get_by_role("heading", name="cancelled (6)").wait_for()
+    page.get_by_role("button", name="Delete all").click()
+    page.get_by_role("dialog").wait_for()
+    picture("before they are deleted")
+    page.get_by_role("button", name="Delete these 6 runs").click()
+    page.get_by_role("dialog").wait_for(state="detached")
+    page.get_by_text("Nothing was asked for yet").wait_for()
+    assert catalog.runs(server.root).empty
 
 
 def cancel_what_runs(page: Any) -> None:
