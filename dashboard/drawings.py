@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard import charts, frontiers, labels, point_table, ruler
+from dashboard import charts, frontiers, labels, point_table, ruler, seeds
 from dashboard.chart_names import Reference
 from dashboard.labels import QUALITY, Axis
 from dashboard.point_table import Listing
@@ -37,11 +38,19 @@ class Drawings:
     shown: pd.DataFrame
     """The points that pass the filters."""
     judged: pd.DataFrame
-    """Those of them that have both metrics, with "frontier"."""
+    """Those of them that have both metrics, with "frontier"; where seeds are one point, a row for each of these."""
     charts: list[Drawing]
     left: list[str]
     """Titles of charts that there was no room for."""
     listing: Listing
+
+    @cached_property
+    def members(self) -> dict[tuple[str, int], list[tuple[str, int]]]:
+        """The points of all seeds that a drawn one stands for, by its run id and query bits; {} where each is one."""
+        if "members" not in self.judged:
+            return {}
+        keys = zip(self.judged["run_id"], self.judged["query_bits"].astype(int), strict=True)
+        return dict(zip(keys, self.judged["members"], strict=True))
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
@@ -65,7 +74,11 @@ def drawings(
     """
     shown = _passing()
     needed = {*charts.needed(view.x, view.y), *point_table.needed(view.qualities), *view.by, *frontiers.SAME}
+    needed |= set(seeds.NEEDED) if view.mean else set()
     narrow = shown[[column for column in shown if column in needed]]
+    if view.mean:
+        narrow = seeds.merged(narrow, view.timed)
+        _floats = seeds.merged(_floats, by_machine=False)
     judged = frontiers.judged(narrow, view.x.column, view.y.column, view.by)
     panels = frontiers.panels(judged, view.by, view.datasets)
     some = panels[:PANELS]

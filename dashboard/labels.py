@@ -178,13 +178,17 @@ def queries(query_bits: int) -> str:
 
 
 def model(row: Mapping[str, Any]) -> str:
-    """Return the float model of a run: ``LightGCN, 64 dimensions, 3 layers, softmax, seed 0``."""
+    """Return the float model of a run: ``LightGCN, 64 dimensions, 3 layers, softmax, seed 0``; of a row that is a mean
+    over ``seeds``: ``… softmax, 3 seeds``.
+    """
+    several = row.get("seeds")
+    seed = f"{several} seeds" if several and several > 1 else f"seed {row['seed']}"
     if row["encoder"] == "popularity":
         return name("popularity")
     if row["encoder"] == GIVEN:
-        return f"{name(GIVEN)}, {row['dim']} dimensions, seed {row['seed']}"
+        return f"{name(GIVEN)}, {row['dim']} dimensions, {seed}"
     layers = f", {row['layers']} layer{'s' if row['layers'] != 1 else ''}" if row["layers"] else ""
-    return f"{name(row['encoder'])}, {row['dim']} dimensions{layers}, {name(row['loss'])}, seed {row['seed']}"
+    return f"{name(row['encoder'])}, {row['dim']} dimensions{layers}, {name(row['loss'])}, {seed}"
 
 
 def run(row: Mapping[str, Any], defaults: Defaults | None = None) -> str:

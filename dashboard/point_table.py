@@ -11,9 +11,10 @@ import streamlit as st
 from dashboard import frontiers, labels, naming
 from dashboard.labels import COSTS, QUALITY, Axis
 
-MODEL = ["encoder", "dim", "layers", "loss", "seed"]
+MODEL = ["encoder", "dim", "layers", "loss", "seed", "seeds"]
 """What a model's name is made of (all columns would take ten times as long to go through)."""
 NEEDED = ["run_id", "query_bits", "method", "frontier", "dataset", "hardware", "finished", "settings"]
+HALF = "Half of the 95 % interval: of the mean over seeds; of one seed, over users."
 ROWS = 300
 """Rows that the table shows; of more points, those on the frontier and the best of the others."""
 
@@ -67,12 +68,21 @@ def _table(ordered: pd.DataFrame, x: Axis, y: Axis, qualities: list[str]) -> tup
         "Frontier": ordered["frontier"].map({True: "● yes", False: ""}),
         "Users searched at": ordered["query_bits"].map(labels.queries),
     }
+    if "seeds" in ordered and ordered["seeds"].max() > 1:
+        columns["Seeds"] = ordered["seeds"]
     settings: dict[str, Any] = {"Method": st.column_config.TextColumn(pinned=True, width="medium")}
     for axis in [y, x, *_others(qualities)]:
         if axis.column in ordered and axis.title not in columns and ordered[axis.column].notna().any():
             columns[axis.title] = ordered[axis.column] * axis.scale
             settings[axis.title] = number(format=axis.format, help=axis.help)
-    columns |= {"Data set": ordered["dataset"], "Model": [labels.model(r) for r in ordered[MODEL].to_dict("records")]}
+            if axis in (x, y) and f"{axis.column}_high" in ordered and "Seeds" in columns:
+                half = (ordered[f"{axis.column}_high"] - ordered[f"{axis.column}_low"]) / 2
+                columns[f"± {axis.title}"] = half * axis.scale
+                settings[f"± {axis.title}"] = number(format=axis.format, help=HALF)
+    columns |= {
+        "Data set": ordered["dataset"],
+        "Model": [labels.model(r) for r in ordered[[c for c in MODEL if c in ordered]].to_dict("records")],
+    }
     if ordered["settings"].nunique(dropna=False) > 1:
         columns["Trained otherwise"] = [naming.settings_text(text) for text in ordered["settings"]]
         settings["Trained otherwise"] = st.column_config.TextColumn(

@@ -9,7 +9,7 @@ from dashboard import labels, naming
 from engine.spec import DRIFT_LIMIT
 
 NEEDED = (
-    "method", "query_bits", "dataset", "encoder", "dim", "layers", "loss", "settings", "seed", "hardware",
+    "method", "query_bits", "dataset", "encoder", "dim", "layers", "loss", "settings", "seed", "seeds", "hardware",
     "items",
     "calibration_drift", *labels.COSTS,
     *(f"{kind}@20{end}" for kind in labels.QUALITY for end in ("", "_low", "_high")),

@@ -30,6 +30,8 @@ class View:
     """Whether recall and NDCG are divided by what float32 reached."""
     items: int | None = None
     """The catalogue size that costs are shown at; None: the data set's own."""
+    mean: bool = False
+    """Whether several seeds of one configuration are one point."""
 
     @property
     def timed(self) -> bool:
@@ -84,8 +86,18 @@ def choose_view(table: pd.DataFrame, scaled: pd.DataFrame) -> View:
             help="Divides recall and NDCG by what float32 reached with the same trained model: 1 means that nothing "
             "was lost.", **LINK,
         )  # fmt: skip
+        mean = _choose_mean(table[frontiers.of(table, datasets)])
     shared = share and bool({up, across} & {"recall", "ndcg"})
-    return View(datasets, labels.axis(across, k, shared), labels.axis(up, k, shared), shared, items)
+    return View(datasets, labels.axis(across, k, shared), labels.axis(up, k, shared), shared, items, mean)
+
+
+def _choose_mean(points: pd.DataFrame) -> bool:
+    """Draw the switch where a data set was measured with several seeds; return whether they are one point."""
+    return points["seed"].nunique() > 1 and st.toggle(
+        "Mean over seeds", value=True, key="t_mean",
+        help="One point for each configuration: its mean quality over seeds with the interval of that mean, and its "
+        "median costs. Off, each seed is a point of its own. Files hold each seed's own row.", **LINK,
+    )  # fmt: skip
 
 
 def _axis(place: Any, title: str, first: str, key: str) -> str:

@@ -1,6 +1,6 @@
 """Beneath the trade-off chart: what can be done with the selected points, and all points as a table and as files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -27,12 +27,13 @@ Rows = Callable[[], pd.DataFrame]
 """Gives the catalog's own rows, for an export."""
 
 
-def actions(chosen: Chosen, here: Chosen, rows: Rows) -> None:
+def actions(chosen: Chosen, here: Chosen, rows: Rows, members: Mapping[tuple[str, int], Chosen] | None = None) -> None:
     """Say how many points are selected and what can be done with them.
 
     Parameters
     ----------
     here : those of the chosen whose runs are here: only they can be opened and compared
+    members : the points of all seeds that one stands for, where it is a mean
     """
     n, runs = len(here), list(dict.fromkeys(run_id for run_id, _ in here))
     with st.container(horizontal=True, vertical_alignment="center", key="t_actions"):
@@ -43,21 +44,23 @@ def actions(chosen: Chosen, here: Chosen, rows: Rows) -> None:
             )
             return
         st.markdown(f"**{len(chosen)} point{'s' * (len(chosen) > 1)} selected**", width="content")
+        first = " Of several seeds it is the first." if members else ""
         if here and st.button(
             "Open run", icon=":material/science:", key="t_open", disabled=len(runs) != 1,
-            help="All about the run of this point." if len(runs) == 1 else f"Select one run: {len(runs)} are selected.",
+            help=f"All about its run.{first}" if len(runs) == 1 else f"Select one run: {len(runs)} are selected.",
         ):  # fmt: skip
             open_run(runs[0])
         if here and st.button(
             f"Compare these {n}" if n > 1 else "Compare", icon=":material/compare_arrows:", key="t_compare",
             disabled=not COMPARED[0] <= n <= COMPARED[1], type="primary",
-            help=f"Side by side, with what differs. {COMPARED[0]} to {COMPARED[1]} points can be compared.",
+            help=f"Side by side, with what differs. {COMPARED[0]} to {COMPARED[1]} points can be compared.{first}",
         ):  # fmt: skip
             st.switch_page(COMPARE_PAGE, query_params={"points": compare.written(here)})
 
         def selected() -> pd.DataFrame:
             points = rows()
-            return points[pd.MultiIndex.from_frame(points[["run_id", "query_bits"]]).isin(chosen)]
+            every = [member for point in chosen for member in (members or {}).get(point, [point])]
+            return points[pd.MultiIndex.from_frame(points[["run_id", "query_bits"]]).isin(every)]
 
         with st.popover("Export selection", icon=":material/download:", key="t_export"):
             downloads.table(selected, "fewbits-selection", "t_selected")

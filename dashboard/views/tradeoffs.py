@@ -61,7 +61,7 @@ def render() -> None:
     selected += beneath(drawn.shown, drawn.listing, originals)
     with place:
         chosen = list(dict.fromkeys(selected))
-        actions(chosen, shipped_parts.openable(chosen, points), originals)
+        actions(chosen, shipped_parts.openable(chosen, points), originals, drawn.members)
 
 
 def _drawings(table: pd.DataFrame, scaled: pd.DataFrame, view: View, filters: Filters) -> Drawings:
@@ -140,15 +140,18 @@ def _chart(key: str, one: Drawing, view: View) -> Chosen:
 def _words(judged: pd.DataFrame, view: View) -> list[str]:
     """Return sentences on how the points were measured."""
     words = []
-    if view.qualities and view.share:
+    mean = view.mean and bool(judged["seeds"].max() > 1)
+    if mean:
+        words += _of_means(judged["seeds"])
+    elif view.qualities and view.share:
         words.append("Intervals are shown without “share of float32”.")
     elif view.qualities:
         whose = ", shown for the frontier alone where points are many" if crowded(judged) else ""
         words.append(f"Bars are 95 % bootstrap intervals over users{whose}.")
-    if judged["seed"].nunique() > 1:
+    if not view.mean and judged["seed"].nunique() > 1:
         words.append(
             "Each seed is a point of its own: the frontier takes a method's luckiest, and what was run with more seeds "
-            "has more chances; filter by Seed to see one."
+            "has more chances; “Mean over seeds” has one point for all."
         )
     if view.timed:
         machines = frontiers.distinct(judged, "hardware")
@@ -161,6 +164,17 @@ def _words(judged: pd.DataFrame, view: View) -> list[str]:
             f"orders; {kept} stays that of the data set."
         )
     return words
+
+
+def _of_means(seeds: pd.Series) -> list[str]:
+    """Return how points that stand for several seeds came about."""
+    least, most = int(seeds.min()), int(seeds.max())
+    counts = f"{least} to {most} seeds" if least < most else f"{most} seeds"
+    one = "; of one seed it is a bootstrap interval over users" if least == 1 else ""
+    return [
+        f"Each point is the mean over {counts}, its bar the 95 % interval of that mean (Student's t){one}; times are "
+        "medians over the seeds on which the machine kept its pace."
+    ]
 
 
 @st.fragment(run_every=2)

@@ -163,10 +163,3 @@ def test_the_line_of_float32_says_whose_it_is_where_there_are_several_models():
     assert [line.text for line in drawings._references(one, floats, RECALL, "y")] == ["float32: 0.1900"]
     seeds = floats.iloc[:2]
     assert [line.text for line in drawings._references(seeds, floats, RECALL, "y")] == ["best float32 (seed 1): 0.2000"]
-
-
-def test_several_seeds_are_told_to_be_points_of_their_own(show, root):
-    make_runs.make_runs(root, 8)
-    assert "Each seed is a point of its own" not in texts(show("tradeoffs"))
-    make_runs.make_runs(root, 8, first=8)
-    assert "Each seed is a point of its own" in texts(show("tradeoffs"))
