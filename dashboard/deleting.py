@@ -26,23 +26,39 @@ def button(row: dict[str, Any]) -> None:
         _until_gone(run_id)
 
 
+def going(run_id: str) -> bool:
+    """Say so where a run is deleted already and pages still know it, until they do not; return whether that is so."""
+    if run_id not in st.session_state.get(DELETED, ()) or _there(run_id):
+        return False
+    st.info("This run is being deleted.", icon=":material/delete:")
+    _until_gone(run_id)
+    return True
+
+
 @st.fragment(run_every=1)
 @guarded
 def _until_gone(run_id: str) -> None:
-    if run_id not in set(data.live_runs()["run_id"]) or run_id not in commands.asked_for():
+    refused = _there(run_id) and run_id not in commands.asked_for()
+    if refused or run_id not in set(data.live_runs()["run_id"]):
         st.rerun()
 
 
+def _there(run_id: str) -> bool:
+    return data.folder(run_id).file("spec.json").exists()
+
+
 @st.dialog("Delete for good?")
-def confirm(run_ids: list[str]) -> None:
-    """Ask before runs are deleted."""
+def confirm(run_ids: list[str], staying: int = 0) -> None:
+    """Ask before runs are deleted; ``staying``: how many others can't be."""
     one = len(run_ids) == 1
     runs = "this run" if one else f"these {len(run_ids)} runs"
     st.write(
         f"All that was measured of {runs} goes: codes, lists, times and {'its log' if one else 'their logs'}; "
-        f"{'it leaves' if one else 'they leave'} every page. Measuring anew brings results back; trained models stay, "
-        "so that this takes no training. What you exported stays."
+        f"{'it leaves' if one else 'they leave'} every page. Measuring anew brings results back; models that were "
+        "trained stay, and what you exported."
     )
+    if staying:
+        st.caption(f"{staying} more will be tried again without being asked, and can be deleted once cancelled.")
     with st.container(horizontal=True):
         if st.button(f"Delete {runs}", on_click=_ask, args=(run_ids,), type="primary", key="delete_yes"):
             st.rerun()

@@ -77,8 +77,8 @@ def drawings(
     needed |= set(seeds.NEEDED) if view.mean else set()
     narrow = shown[[column for column in shown if column in needed]]
     if view.mean:
+        narrow = narrow[narrow[view.x.column].notna() & narrow[view.y.column].notna()]
         narrow = seeds.merged(narrow, view.timed)
-        _floats = seeds.merged(_floats, by_machine=False)
     judged = frontiers.judged(narrow, view.x.column, view.y.column, view.by)
     panels = frontiers.panels(judged, view.by, view.datasets)
     some = panels[:PANELS]
@@ -92,6 +92,7 @@ def drawings(
 def _drawn(
     title: str, points: pd.DataFrame, floats: pd.DataFrame, view: View, filters: Filters, narrow: bool
 ) -> Drawing:
+    floats = seeds.beside(points, floats) if view.mean else floats
     lines = [r for axis, name in ((view.y, "y"), (view.x, "x")) for r in _references(points, floats, axis, name)]
     logs = {"log_x": filters.log_x, "log_y": filters.log_y}
     figure = charts.tradeoffs(points, view.x, view.y, **logs, references=lines, narrow=narrow)
@@ -121,6 +122,7 @@ def _whose(models: pd.DataFrame, best: pd.Series) -> str:
     """
     if models["checkpoint"].nunique() < 2:
         return "float32"
-    telling = {"dim": f"{best['dim']} d", "encoder": labels.name(best["encoder"]), "seed": f"seed {best['seed']}"}
+    telling = {"dim": f"{best['dim']} d", "encoder": labels.name(best["encoder"])}
+    telling |= {} if "seeds" in models else {"seed": f"seed {best['seed']}"}
     words = [text for column, text in telling.items() if models[column].nunique() > 1]
     return f"best float32 ({words[0]})" if words else "best float32"

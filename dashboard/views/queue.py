@@ -24,7 +24,11 @@ def render() -> None:
     if run_ids := st.session_state.pop(TO_CONFIRM, None):
         confirm(run_ids)
     if run_ids := st.session_state.pop(TO_DELETE, None):
-        deleting.confirm(run_ids)
+        settled = [run_id for run_id in run_ids if data.folder(run_id).settled()]
+        if settled:
+            deleting.confirm(settled, len(run_ids) - len(settled))
+        else:
+            st.toast("All of them will be tried again: cancel them before.", icon=":material/info:")
 
 
 def body() -> None:
@@ -110,7 +114,7 @@ def _broken(runs: pd.DataFrame, asked: dict[str, str]) -> None:
             ids = list(runs["run_id"])
             ask_button("Try all again", "retry", ids, pending, icon=":material/replay:", key="retry_all")
             if st.button("Delete all", icon=":material/delete:", key="delete_all"):
-                st.session_state[TO_DELETE] = [run_id for run_id in ids if data.folder(run_id).settled()]
+                st.session_state[TO_DELETE] = ids
                 st.rerun()
     for row in runs.head(BROKEN_SHOWN).to_dict("records"):
         with st.container(border=True):

@@ -50,6 +50,8 @@ def render() -> None:
         words = _why_not(asked) or sentence(error)
         st.warning(f"{words} Choose one above.", icon=":material/search_off:")
         return
+    if deleting.going(asked):
+        return
     _header(row)
     {"done": _done, "running": _running}.get(row["state"], _not_done)(row)
 

@@ -140,9 +140,8 @@ def _chart(key: str, one: Drawing, view: View) -> Chosen:
 def _words(judged: pd.DataFrame, view: View) -> list[str]:
     """Return sentences on how the points were measured."""
     words = []
-    mean = view.mean and bool(judged["seeds"].max() > 1)
-    if mean:
-        words += _of_means(judged["seeds"])
+    if view.mean and judged["seeds"].max() > 1:
+        words += _of_means(judged, view)
     elif view.qualities and view.share:
         words.append("Intervals are shown without “share of float32”.")
     elif view.qualities:
@@ -166,15 +165,18 @@ def _words(judged: pd.DataFrame, view: View) -> list[str]:
     return words
 
 
-def _of_means(seeds: pd.Series) -> list[str]:
+def _of_means(judged: pd.DataFrame, view: View) -> list[str]:
     """Return how points that stand for several seeds came about."""
-    least, most = int(seeds.min()), int(seeds.max())
+    least, most = int(judged["seeds"].min()), int(judged["seeds"].max())
     counts = f"{least} to {most} seeds" if least < most else f"{most} seeds"
-    one = "; of one seed it is a bootstrap interval over users" if least == 1 else ""
-    return [
-        f"Each point is the mean over {counts}, its bar the 95 % interval of that mean (Student's t){one}; times are "
-        "medians over the seeds on which the machine kept its pace."
-    ]
+    words = [f"Each point stands for {counts}: the mean of its quality, the median of its costs."]
+    if view.qualities:
+        one = "of one seed there is none" if view.share else "of one seed it is a bootstrap interval over users"
+        whose = ", shown for the frontier alone where points are many" if crowded(judged) else ""
+        words.append(f"Bars are the 95 % interval of the mean (Student's t){f'; {one}' if least == 1 else ''}{whose}.")
+    if view.timed:
+        words.append("Seeds on which the machine lost its pace do not count for times, where there are others.")
+    return words
 
 
 @st.fragment(run_every=2)

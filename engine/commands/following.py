@@ -16,6 +16,7 @@ from engine.store.folders import RunFolder
 from engine.store.status import engine_alive
 
 POLL_S = 0.5
+GONE = "it was deleted meanwhile, or its submission refused (`engine.log` says why)"
 
 
 def current(root: Path) -> Path:
@@ -47,11 +48,11 @@ def work_through(root: Path, specs: list[RunSpec]) -> None:
         say("an engine is at work here: it takes these runs after those that wait")
     see_through(root, ids, Supervisor(root, methods()), narrator)
     _await_catalog(root, ids)
-    failed = [(run_id, RunFolder(root / run_id)) for run_id in ids if RunFolder(root / run_id).state() != "done"]
+    failed = [folder for folder in (RunFolder(root / run_id) for run_id in ids) if folder.state() != "done"]
     if failed:
-        first, folder = failed[0]
-        message = folder.error() or f"it was {folder.state()}"
-        raise FewbitsError(f"{len(failed)} of {len(ids)} runs did not finish; {first}: {message}")
+        first = failed[0]
+        message = first.error() or (f"it was {first.state()}" if _there(first) else GONE)
+        raise FewbitsError(f"{len(failed)} of {len(ids)} runs did not finish; {first.run_id}: {message}")
 
 
 def see_through(
@@ -86,14 +87,18 @@ def see_through(
 
 
 def _refuse_to_wait(root: Path, left: Sequence[RunFolder]) -> None:
-    """Raise a FewbitsError where the engine took the command for a run and made no folder: it never will."""
-    refused = [folder for folder in left if not folder.file("spec.json").exists()]
+    """Raise a FewbitsError where the engine took the command for a run and there is no folder: there never will be."""
+    refused = [folder for folder in left if not _there(folder)]
     if refused:
         raise FewbitsError(
-            f"the engine of {root} refused {refused[0].run_id} ({root / 'engine.log'} has its reason): it may be of "
-            "another version; where it still runs, stop it (`kill`, and the number that `python -m engine doctor` "
-            "tells), and try again"
+            f"the engine of {root} refused {refused[0].run_id} ({root / 'engine.log'} has its reason), unless somebody "
+            "deleted it: it may be of another version; where it still runs, stop it (`kill`, and the number that "
+            "`python -m engine doctor` tells), and try again"
         )
+
+
+def _there(folder: RunFolder) -> bool:
+    return folder.file("spec.json").exists()
 
 
 def _await_catalog(root: Path, ids: list[str], wait_s: float = 20.0) -> None:

@@ -1,19 +1,25 @@
 """Commands that make room: delete (runs) and clean (what the cache holds for none)."""
 
 import shutil
+import time
 from pathlib import Path
 
 import click
 from filelock import Timeout
 
-from engine.commands.running import ROOT, ask_for, check_states
+from engine.commands.describing import methods
+from engine.commands.running import ROOT, check_states
 from engine.errors import FewbitsError
+from engine.service.supervisor import Supervisor
 from engine.store import inbox, removal
-from engine.store.files import disk_errors
+from engine.store.files import PROBE_S, disk_errors
 from engine.store.folders import run_folder, runs_root
-from engine.store.status import engine_lock, engine_pid
+from engine.store.status import engine_alive, engine_lock, engine_pid
 
 STATES = ("done", "failed", "cancelled", "orphaned")
+PATIENCE_S = 10.0
+"""Seconds that a busy engine has to read a command."""
+BUSY = "an engine works on {} (process {}): stop it first (`kill`, and that number)"
 YES = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
@@ -35,7 +41,24 @@ def delete(run_ids: tuple[str, ...], yes: bool, root: Path | None) -> None:
         runs = run_ids[0] if len(run_ids) == 1 else f"{len(run_ids)} runs"
         size = sum(removal.size(run.path) for run in there) / 1e6
         click.confirm(f"Delete {runs} ({size:.1f} MB)? Only measuring anew brings results back.", abort=True)
-    ask_for(folder, run_ids, inbox.delete, STATES, "deleted")
+    for run_id in run_ids:
+        inbox.delete(folder, run_id)
+    _see_done(folder)
+    if left := [run.run_id for run in there if run.file("spec.json").exists()]:
+        raise FewbitsError(
+            f"{len(left)} of {len(run_ids)} are still there, such as {left[0]}: {folder / 'engine.log'} may say why; "
+            "an engine of an older version does not know how (stop it and try again)"
+        )
+    click.echo(f"{len(run_ids)} deleted")
+
+
+def _see_done(root: Path) -> None:
+    """Wait until the engine has read the commands, or be it where none runs."""
+    deadline = time.monotonic() + PATIENCE_S
+    while engine_alive(root) and any(inbox.pending(root)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    if not engine_alive(root):
+        Supervisor(root, methods()).serve(until=())
 
 
 @click.command(epilog="Example:  python -m engine clean --yes")
@@ -44,27 +67,21 @@ def delete(run_ids: tuple[str, ...], yes: bool, root: Path | None) -> None:
 def clean(yes: bool, root: Path | None) -> None:
     """Delete what the cache holds for no finished run: models, tunings and prepared data. They can be made again."""
     folder = runs_root(root)
-    with disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = engine_lock(folder)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise FewbitsError(
-                f"an engine works on {folder} (process {engine_pid(folder)}): stop it first (`kill`, and that number)"
-            ) from None
+    if engine_alive(folder):
+        raise FewbitsError(BUSY.format(folder, engine_pid(folder)))
+    told = removal.unused(folder)
+    if not told:
+        click.echo("nothing in the cache is without a run")
+        return
+    for words, paths in told.items():
+        click.echo(f"{words} of no run: {len(paths):,} ({sum(map(removal.size, paths)) / 1e6:,.1f} MB)")
+    if not yes:
+        click.confirm("Delete them? A run that needs one makes it again.", abort=True)
     try:
-        found = removal.unused(folder)
-        if not found:
-            click.echo("nothing in the cache is without a run")
-            return
-        for words, paths in found.items():
-            click.echo(f"{words} of no run: {len(paths):,} ({sum(map(removal.size, paths)) / 1e6:,.1f} MB)")
-        if not yes:
-            click.confirm("Delete them? A run that needs one makes it again.", abort=True)
-        for path in (path for paths in found.values() for path in paths):
-            with disk_errors(folder):
+        with engine_lock(folder).acquire(timeout=PROBE_S), disk_errors(folder):
+            still = removal.unused(folder)  # an engine may have used some while the question stood
+            for path in (path for words, paths in told.items() for path in paths if path in still.get(words, [])):
                 shutil.rmtree(path)
-        click.echo("deleted")
-    finally:
-        lock.release()
+    except Timeout:
+        raise FewbitsError(BUSY.format(folder, engine_pid(folder))) from None
+    click.echo("deleted")

@@ -191,7 +191,7 @@ def _with_usual_encoder(specs: list[RunSpec], model: dict[str, Any], root: Path)
 @ROOT
 def cancel(run_ids: tuple[str, ...], root: Path | None) -> None:
     """Cancel runs that are queued, running, or broken off and about to be tried again."""
-    ask_for(runs_root(root), run_ids, inbox.cancel, ("queued", "running", "orphaned"), "cancelled")
+    _ask(runs_root(root), run_ids, inbox.cancel, ("queued", "running", "orphaned"), "cancelled")
 
 
 @click.command(epilog="Example:  python -m engine retry demo-uniform4-0123456789ab")
@@ -199,13 +199,13 @@ def cancel(run_ids: tuple[str, ...], root: Path | None) -> None:
 @ROOT
 def retry(run_ids: tuple[str, ...], root: Path | None) -> None:
     """Queue failed, cancelled or orphaned runs again (done ones are measured anew)."""
-    ask_for(runs_root(root), run_ids, inbox.retry, ("failed", "cancelled", "orphaned", "done"), "queued again")
+    _ask(runs_root(root), run_ids, inbox.retry, ("failed", "cancelled", "orphaned", "done"), "queued again")
 
 
-def ask_for(
+def _ask(
     root: Path, run_ids: tuple[str, ...], post: Callable[[Path, str], None], states: tuple[str, ...], done: str
 ) -> None:
-    """Ask for something of runs that are in one of some states, and see that it is done."""
+    """Ask for something of runs that are in one of some states."""
     check_states(root, run_ids, states)
     for run_id in run_ids:
         post(root, run_id)

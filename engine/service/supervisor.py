@@ -21,7 +21,7 @@ from engine.service.local import LocalExecutor
 from engine.spec import parse_spec
 from engine.store import inbox, removal, scaling
 from engine.store.catalog import Catalog
-from engine.store.files import disk_errors, read_json, write_json
+from engine.store.files import PROBE_S, disk_errors, read_json, write_json
 from engine.store.folders import ATTEMPTS, RunFolder, create, run_folder, run_folders
 from engine.store.status import WANTED, engine_lock, engine_pid, hand_over
 
@@ -29,8 +29,6 @@ TICK_S = 0.2
 SCAN_S = 5.0
 """An idle engine looks this often for runs that came without it. While a run works, it looks at the inbox alone."""
 COMMANDS = ("submit", "cancel", "retry", "scale", "delete")
-PROBE_S = 2.0
-"""Seconds to wait for the engine's lock: whoever asks whether an engine lives holds it for a moment."""
 
 
 class Supervisor:
@@ -138,7 +136,7 @@ class Supervisor:
         """Return whether nothing more will happen to a run by itself; one that was refused or deleted is not there."""
         state = self.states.get(run_id)
         if state is None:
-            return not (self.root / run_id).exists()
+            return not RunFolder(self.root / run_id).file("spec.json").exists()
         if state == "orphaned":
             return RunFolder(self.root / run_id).attempts() >= ATTEMPTS
         return state in ("done", "failed", "cancelled")
@@ -183,6 +181,8 @@ class Supervisor:
         elif command["command"] == "retry" and state in ("failed", "cancelled", "orphaned", "done"):
             folder.queue()
         elif command["command"] == "delete":
+            if folder.run_id in self.executor.running():  # it may not hold its lock yet
+                raise FewbitsError(removal.MEASURED.format(folder.run_id))
             removal.delete(folder)
 
     def schedule(self) -> bool:

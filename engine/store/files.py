@@ -81,6 +81,10 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+PROBE_S = 2.0
+"""Seconds to wait for a lock that nobody may hold: whoever asks whether it is held holds it for a moment."""
+
+
 def held(lock: FileLock) -> bool:
     """Return whether a process holds a lock now. Where the lock cannot be opened nobody who may is known to: no."""
     try:

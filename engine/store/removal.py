@@ -13,9 +13,9 @@ from typing import Any
 
 from filelock import Timeout
 
-from engine.errors import FewbitsError
+from engine.errors import DiskError, FewbitsError
 from engine.store import scaling
-from engine.store.files import disk_errors
+from engine.store.files import PROBE_S
 from engine.store.folders import RunFolder, run_folders
 
 GONE = ".gone-"
@@ -27,26 +27,39 @@ MEASURED = "{} is measured now: wait until that is done, or cancel it"
 
 
 def delete(folder: RunFolder) -> None:
-    """Delete a settled run with all that was measured of it; models and tunings stay in the cache. See `check`."""
+    """Delete a settled run with all that was measured of it; models and tunings stay in the cache.
+
+    Raises
+    ------
+    FewbitsError
+        What `check` raises, and a folder that may not be changed.
+    """
     check(folder)
     root = folder.path.parent
-    with disk_errors(root):
-        try:
-            with folder.lock().acquire(timeout=0):
-                gone = root / f"{GONE}{uuid.uuid4().hex}"
-                os.replace(folder.path, gone)
-        except Timeout:
-            raise FewbitsError(MEASURED.format(folder.run_id)) from None
-        scaling.drop(root, folder.run_id)
-        shutil.rmtree(gone)
+    gone = root / f"{GONE}{uuid.uuid4().hex}"
+    try:
+        if scaling.request(root, folder.run_id):  # before the folder: a kill between would leave it for the next run
+            scaling.drop(root, folder.run_id)
+        with folder.lock().acquire(timeout=PROBE_S):
+            os.replace(folder.path, gone)
+    except Timeout:
+        raise FewbitsError(MEASURED.format(folder.run_id)) from None
+    except (OSError, DiskError) as error:  # no DiskError: the command would be tried for ever, and all others wait
+        raise FewbitsError(f"{folder.run_id} cannot be deleted: {error}") from error
+    shutil.rmtree(gone, ignore_errors=True)  # what is left goes with the next engine
 
 
 def check(folder: RunFolder) -> None:
     """Raise a FewbitsError where a run may not be deleted: it waits, runs, or something measures it now."""
     if not folder.settled():
         raise FewbitsError(f"{folder.run_id} is not finished: cancel it first, then delete it")
-    if folder.alive():
-        raise FewbitsError(MEASURED.format(folder.run_id))
+    try:
+        with folder.lock().acquire(timeout=PROBE_S):
+            return
+    except Timeout:
+        raise FewbitsError(MEASURED.format(folder.run_id)) from None
+    except OSError:  # it cannot be opened here, and then not be deleted either: `delete` says so
+        return
 
 
 def sweep(root: Path) -> None:
@@ -56,7 +69,7 @@ def sweep(root: Path) -> None:
 
 
 def unused(root: Path) -> dict[str, list[Path]]:
-    """Return what the cache holds for no finished run: in words → folders. The caller holds the engine's lock.
+    """Return what the cache holds for no finished run: in words → folders.
 
     Raises
     ------

@@ -57,3 +57,11 @@ def test_clean_waits_for_no_engine(engine, root, ids):
     with engine_lock(root).acquire():
         done = engine(root, "clean", "--yes")
     assert done.returncode == 1 and "an engine works on" in done.stderr and "stop it first" in done.stderr
+
+
+def test_what_an_engine_refuses_is_not_told_as_deleted(engine, root, ids, monkeypatch):
+    """One of an older version does not know the command."""
+    monkeypatch.setattr("engine.service.supervisor.COMMANDS", ("submit", "cancel", "retry", "scale"))
+    done = engine(root, "delete", "--yes", *ids[:2])
+    assert done.returncode == 1 and f"2 of 2 are still there, such as {ids[0]}" in done.stderr
+    assert "deleted" not in done.stdout

@@ -70,15 +70,40 @@ def test_seeds_on_which_the_machine_lost_its_pace_do_not_count_for_times_where_t
     assert (row["latency_p50_us"], row["calibration_drift"]) == (14.0, 40.0), "in doubt, and it says so"
 
 
-def test_the_line_of_float32_is_the_mean_as_well():
-    floats = three(quantizer="float32", bits=32)
-    own, exact = seeds.merged(three(), False), seeds.merged(floats, False)
-    assert [line.text for line in drawings._references(own, exact, RECALL, "y")] == ["float32: 0.1900"]
+@pytest.mark.parametrize(("shown", "line"), [([0, 1, 2], "float32: 0.1900"), ([1], "float32: 0.2000")])
+def test_the_line_of_float32_is_the_mean_of_the_seeds_that_are_shown(shown, line):
+    """A filter may leave some; the float32 points of the others are there all the same."""
+    own = seeds.merged(three().iloc[shown], False)
+    exact = seeds.beside(own, three(quantizer="float32", bits=32))
+    assert [found.text for found in drawings._references(own, exact, RECALL, "y")] == [line]
+
+
+def test_a_seed_that_two_runs_measured_counts_once():
+    """They differ in what else they were searched with."""
+    twice = three(seed=[0, 0, 1])
+    (row,) = seeds.merged(twice, False).to_dict("records")
+    assert (row["recall@20"], row["recall@20_high"]) == pytest.approx((0.19, 0.19)) and row["seeds"] == 2
+    assert row["latency_p50_us"] == 17.0, "the median of 20 and 14"
+    (row,) = seeds.merged(twice.iloc[:2], False).to_dict("records")
+    assert (row["seeds"], row["recall@20_low"], row["recall@20_high"]) == (1, 0.19, 0.22), "as it was, over users"
+
+
+def test_a_median_has_no_interval_of_one_of_its_seeds():
+    table = three(latency_p50_us_low=9.8, latency_p50_us_high=10.2)
+    (row,) = seeds.merged(table, False).to_dict("records")
+    assert math.isnan(row["latency_p50_us_low"]) and math.isnan(row["latency_p50_us_high"])
+    (row,) = seeds.merged(table.iloc[:1], False).to_dict("records")
+    assert (row["latency_p50_us_low"], row["latency_p50_us_high"]) == (9.8, 10.2)
+
+
+def test_nothing_merges_to_nothing():
+    assert seeds.merged(three().iloc[:0], False).empty
 
 
 def test_the_points_of_a_study_are_the_figures_that_are_told_of_it(tmp_path):
     ship(tmp_path, ["gowalla"])
     table = store.points(tmp_path).assign(source="reference", tested="split seed 0")
+    table["latency_p50_us"] *= 1 + table["seed"] % 3  # else all seeds take as long
     found = seeds.merged(table, by_machine=False)
     study = Study(table)
     for form in ("float32 32 bit", "sign 1 bit", "hqgnn 2 bit"):
@@ -98,7 +123,7 @@ def reference(tmp_path, monkeypatch):
 
 def test_means_are_shown_first_and_one_click_parts_the_seeds(show, root, reference):
     app = show("tradeoffs")
-    assert "Each point is the mean over 3 seeds, its bar the 95 % interval of that mean" in texts(app)
+    assert "Each point stands for 3 seeds: the mean of its quality" in texts(app)
     merged = next(c.value for c in app.caption if " points, " in c.value and "frontier" in c.value)
     app.toggle(key="t_mean").set_value(False).run()
     parted = next(c.value for c in app.caption if " points, " in c.value and "frontier" in c.value)

@@ -1,5 +1,7 @@
 """What goes is what was asked for: settled runs, and what the cache holds for no finished run."""
 
+import os
+
 import pytest
 
 from engine.errors import FewbitsError
@@ -44,6 +46,33 @@ def test_a_run_that_waits_or_is_measured_stays(root, capfd):
     said = capfd.readouterr().err
     assert f"{waiting.run_id} is not finished: cancel it first" in said and f"{done.run_id} is measured now" in said
     assert waiting.state() == "queued" and done.state() == "done" and not list(inbox.pending(root))
+
+
+def test_a_run_whose_measurement_at_another_size_was_just_started_stays(root, capfd):
+    """Its process does not hold the run's lock yet."""
+    run = finished(root)
+    inbox.delete(root, run.run_id)
+    executor = ScriptedExecutor(COMMIT)
+    executor.running = lambda: [run.run_id]
+    supervisor = Supervisor(root, [], executor)
+    supervisor.drain()
+    assert run.state() == "done" and f"{run.run_id} is measured now" in capfd.readouterr().err
+
+
+def test_a_folder_that_may_not_be_changed_does_not_hold_up_other_commands(root, monkeypatch, capfd):
+    run, replace = finished(root), os.replace
+    inbox.delete(root, run.run_id)
+    ids = inbox.submit(root, [spec(1)])
+
+    def refuse(source, target):
+        if source == run.path:
+            raise PermissionError(13, "Permission denied")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", refuse)
+    serve(root, ScriptedExecutor(COMMIT), ids)
+    assert f"{run.run_id} cannot be deleted: " in capfd.readouterr().err
+    assert folders.run_folder(root, ids[0]).state() == "done" and run.state() == "done"
 
 
 def test_what_a_kill_left_of_a_deletion_goes_with_the_next_engine(root, monkeypatch):
