@@ -201,8 +201,9 @@ def sentence(study: Study) -> Said | None:
         kept, holds = span({a.dataset: a.kept for a in here}), sum(a.holds is True for a in here)
         hold += [f"{claim.name} ({holds} of {len(here)})"] if holds == len(here) else []
         told.append(f"{claim.name} {holds} of {len(here)} (keeps {kept}{_why(here)})")
+    others = "" if len(hold) == len(told) else ", no other everywhere"
     return Said(
-        f"{joined(hold)} hold{'s' * (len(hold) == 1)}, no other everywhere" if hold else "none holds everywhere",
+        f"{joined(hold)} hold{'s' * (len(hold) == 1)}{others}" if hold else "none holds everywhere",
         f"Papers' headlines, as tests with limits of ours, hold on so many data sets: {', '.join(told)}.",
         {},
     )

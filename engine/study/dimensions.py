@@ -5,11 +5,11 @@ Each dimension has a model of its own. Items are rounded after training (signs a
 codebooks: it has a row of its own.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from operator import itemgetter
 from typing import NamedTuple
 
-from engine.study.figures import LIGHTGCN, QUALITY, Figure, Model, Served, Study
+from engine.study.figures import LIGHTGCN, QUALITY, Figure, Model, Served, Study, sure
 from engine.study.forms import FLOAT
 from engine.study.plan import DIMS
 from engine.study.words import Said, ahead, joined, leader
@@ -75,70 +75,97 @@ def best(study: Study, dataset: str, found: Spent) -> list[Way]:
     return [first, *(way for way in others if not ahead(gain(first, way)))]
 
 
+class Lead(NamedTuple):
+    """The ways to spend a size on a data set that were compared, and the best of them."""
+
+    compared: Spent
+    best: list[Way]
+
+    @property
+    def words(self) -> str:
+        """The ways that lead, or which do not where these are fewer: ``any way but 256d·1b``."""
+        behind = [way for way in self.compared if way not in self.best]
+        if len(self.best) <= len(behind) or len(self.best) == 1:
+            return " or ".join(way.text for way in self.best)
+        return f"{ALIKE} but {joined([way.text for way in behind])}" if behind else ALIKE
+
+    @property
+    def figure(self) -> str:
+        """The best ways with what the first of them reaches."""
+        first = f" ({self.best[0].text})" * self.words.startswith(ALIKE)
+        return f"{self.words}{first}: {self.compared[self.best[0]].value()}"
+
+
 def sentence(study: Study) -> Said | None:
-    """Return which way to spend a size gives the most recall on each data set where all ways have several seeds."""
-    told, figures, equals = [], {}, []
-    for size in SIZES:
-        leading = _leading(study, size)
-        if leading:
-            equals += [best(study, name, spent(study, name, size)) for name in leading]
-            told.append(f"at {size} bytes from {_by_way({name: words for name, (words, _) in leading.items()})}")
-            figures[f"most recall@20 of {size} bytes an item"] = {
-                name: f"{words}{f' ({way.text})' * words.startswith(ALIKE)}: {spent(study, name, size)[way].value()}"
-                for name, (words, way) in leading.items()
-            }
-    if not told:
+    """Return which way to spend a size gives the most recall on each data set, and in how many of these cases each
+    number of bits is among the best.
+    """
+    leading = {size: found for size in SIZES if (found := _leading(study, size))}
+    if not leading:
         return None
+    told = [f"at {size} bytes from {_by_way(found)}" for size, found in leading.items()]
     exact = {name: study.value(name, FLOAT.text, "float32", QUALITY) for name in study.datasets()}
-    figures[f"float32's recall@20, {LIGHTGCN.dim} dimensions"] = {n: f.value() for n, f in exact.items() if f}
     return Said(
-        _answer(equals),
+        _answer(leading),
         "Of as many bytes an item, most recall@20 with float32 users comes (64d·4b: 64 dimensions of 4 bits, rounded; "
         f"HQ: tuned by `hqgnn`; “or”: not told apart by these seeds) {'; '.join(told)}{_over_float(study)}.",
-        figures,
+        {
+            **{
+                f"most recall@20 of {size} bytes an item": {name: lead.figure for name, lead in found.items()}
+                for size, found in leading.items()
+            },
+            f"float32's recall@20, {LIGHTGCN.dim} dimensions": {n: f.value() for n, f in exact.items() if f},
+        },
     )
 
 
-def _answer(equals: Sequence[Sequence[Way]]) -> str:
-    """Return which bits a dimension are most often among the best: equals has the best ways of each case."""
-    count = Counter(bits for ways in equals for bits in {way.bits for way in ways})
-    bits, times = max(count.items(), key=lambda pair: (pair[1], -pair[0]))
-    return f"{_bits(bits)} a dimension {'are' if bits > 1 else 'is'} among the best in {times} of {len(equals)} cases"
+def _answer(leading: Mapping[int, Mapping[str, Lead]]) -> str:
+    """Return in how many of the cases where it can be had each number of bits a dimension is among the best."""
+    told = []
+    for bits in ROUNDED:
+        cases = [lead for found in leading.values() for lead in found.values() if _has(lead.compared, bits)]
+        times = sum(_has(lead.best, bits) for lead in cases)
+        told += [(-times / len(cases), f"{_bits(bits)} in {times} of {len(cases)}")] if cases else []
+    words = ", ".join(words for _, words in sorted(told, key=itemgetter(0)))
+    return f"among the best, rounded or tuned, are {words} cases"
 
 
-def _leading(study: Study, size: int) -> dict[str, tuple[str, Way]]:
-    """Return each data set's best ways to spend a size in words, and the one that leads."""
+def _has(ways: Iterable[Way], bits: int) -> bool:
+    return any(way.bits == bits for way in ways)
+
+
+def _leading(study: Study, size: int) -> dict[str, Lead]:
+    """Return each data set's best ways to spend a size where all rounded ways have several seeds; tuned ones are
+    compared where all of these have.
+    """
     found = {}
     for dataset in study.datasets():
-        there = spent(study, dataset, size)
-        if set(there) == set(ways(size)) and all(figure.half is not None for figure in there.values()):
-            first, *others = best(study, dataset, there)
-            found[dataset] = (_told(there, [first, *others]), first)
+        there = sure(spent(study, dataset, size))
+        if not all(way in there for way in ways(size)):
+            there = {way: figure for way, figure in there.items() if not way.tuned}
+        if all(way in there for way in ways(size) if not way.tuned):
+            found[dataset] = Lead(there, best(study, dataset, there))
     return found
 
 
-def _told(there: Spent, equals: list[Way]) -> str:
-    """Return the ways that lead, or which do not where these are fewer: ``any way but 256d·1b``."""
-    behind = [way for way in there if way not in equals]
-    if len(equals) <= len(behind) or len(equals) == 1:
-        return " or ".join(way.text for way in equals)
-    return f"{ALIKE} but {joined([way.text for way in behind])}" if behind else ALIKE
-
-
-def _by_way(at: Mapping[str, str]) -> str:
+def _by_way(leading: Mapping[str, Lead]) -> str:
     """Return each way with its data sets: ``32d·4b on a and b, HQ 64d·2b on c``."""
-    names = {way: [name for name, other in at.items() if other == way] for way in at.values()}
-    return ", ".join(f"{way} on {joined(several)}" for way, several in names.items())
+    names: dict[str, list[str]] = {}
+    for name, lead in leading.items():
+        alone = not any(way.tuned for way in lead.compared)
+        names.setdefault(lead.words, []).append(f"{name} (rounded alone)" if alone else name)
+    return ", ".join(f"{words} on {joined(several)}" for words, several in names.items())
 
 
 def _over_float(study: Study) -> str:
     """Return where the largest size, spent on more dimensions, clearly beats float32 of the usual model."""
     size, exact = max(SIZES), ((FLOAT.text, "float32"), LIGHTGCN)
     words = []
-    for dataset, (_, way) in _leading(study, size).items():
+    for dataset, lead in _leading(study, size).items():
+        way = lead.best[0]
         more = study.difference(dataset, QUALITY, way.point, exact)
         if way.dim > LIGHTGCN.dim and more and ahead(more):
-            words.append(f"on {dataset} ({spent(study, dataset, size)[way].value()}; by {more.value()}, seed by seed)")
+            words.append(f"on {dataset} ({lead.compared[way].value()}; by {more.value()}, seed by seed)")
     usual = f"float32 of {LIGHTGCN.dim} dimensions, {4 * LIGHTGCN.dim} bytes"
     return f"; {size} bytes beat {usual}, clearly {joined(words)}" if words else ""
 

@@ -9,9 +9,9 @@ which the machine kept its pace, where there are any.
 import math
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import pandas as pd
 
@@ -19,6 +19,7 @@ from engine.spec import DRIFT_LIMIT, FLOAT_BITS
 from engine.study.forms import FLOAT
 from engine.study.plan import in_order
 
+K = TypeVar("K", bound=Hashable)
 QUALITY = "recall@20"
 P50 = "latency_p50_us"
 SIZE = "bytes_per_item"
@@ -229,7 +230,7 @@ def figure(values: Iterable[float]) -> Figure | None:
     return Figure(statistics.fmean(seen), half, n)
 
 
-def sure(figures: Mapping[str, Figure | None]) -> dict[str, Figure]:
+def sure(figures: Mapping[K, Figure | None]) -> dict[K, Figure]:
     """Return the figures that have an interval: of one seed nothing follows."""
     return {name: f for name, f in figures.items() if f is not None and f.half is not None}
 

@@ -63,7 +63,7 @@ def worth(study: Study) -> Said | None:
     groups = {"coded users": coded, "float32 users": exact, "tuned for float32 users": meant,
               "all as published, coded users": published}  # fmt: skip
     return Said(
-        where(coded, everywhere),
+        f"with coded users, {where(coded, everywhere)}",
         f"{words}.",
         {
             f"tuning over rounding {at}, {who}, points": gained(gains)
@@ -90,7 +90,7 @@ def gste(study: Study) -> Said | None:
     if not told:
         return None
     return Said(
-        where(ours, everywhere) or "not measured with our tuning",
+        f"with coded users and our tuning, {words}" if (words := where(ours, everywhere)) else "not with our tuning",
         f"HQ-GNN's GSTE instead of plain STE, coded users: {'; '.join(told)}.",
         figures,
     )

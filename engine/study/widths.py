@@ -100,7 +100,7 @@ def smallest(study: Study) -> Said | None:
     enough = f"clearly over {limit} on {joined(near)}" if near else f"nowhere clearly {limit}"
     shares_kept = {dataset: figure for dataset, (_, figure) in best.items()}
     return Said(
-        f"{SMALL} bytes keep {span(shares_kept)}",
+        f"at most {SMALL} bytes keep {span(shares_kept)}",
         f"Of at most {SMALL} bytes an item, scales and codebooks included, and 64 dimensions, most is kept with "
         f"float32 users by {joined([words for words, _ in best.values()])}: {enough}.",
         {f"most kept of at most {SMALL} bytes an item, float32 users": about},

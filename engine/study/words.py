@@ -1,12 +1,10 @@
 """Words for figures: sentences with what they are about, and which of two answers intervals bear out."""
 
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
-from engine.study.figures import Figure
+from engine.study.figures import Figure, K
 
-K = TypeVar("K", bound=Hashable)
 Figures = Mapping[str, Figure]
 """Data set, or whatever else a figure is of → figure."""
 TERMS = (
@@ -43,7 +41,8 @@ def verdict(figures: Figures, everywhere: Collection[str], more: str, less: str)
 
 
 def where(found: Mapping[str, Figures], everywhere: Collection[str]) -> str:
-    """Return where figures lie clearly above 0: ``with signs and at 2 bits on every data set, at 4 bits nowhere``.
+    """Return where figures lie clearly above 0, and where below: ``with signs on every data set, at 4 bits on b and
+    worse on a, at 2 bits not clearly``.
 
     Parameters
     ----------
@@ -52,8 +51,10 @@ def where(found: Mapping[str, Figures], everywhere: Collection[str]) -> str:
     names: dict[str, list[str]] = {}
     for what, figures in found.items():
         if figures:
-            sure = places([name for name, f in figures.items() if ahead(f)], everywhere)
-            names.setdefault(f"on {sure}" if sure else "nowhere", []).append(what)
+            more = places([name for name, f in figures.items() if f.low > 0], everywhere)
+            less = places([name for name, f in figures.items() if f.high < 0], everywhere)
+            told = [f"on {more}"] * bool(more) + [f"worse on {less}"] * bool(less)
+            names.setdefault(" and ".join(told) or "not clearly", []).append(what)
     return ", ".join(f"{joined(several)} {there}" for there, several in names.items())
 
 

@@ -6,7 +6,7 @@ import pytest
 from engine.store import reference
 from engine.study.figures import Figure, Study
 from engine.study.findings import figures, findings, markdown
-from engine.study.words import verdict
+from engine.study.words import verdict, where
 from tests.study.shipped_rows import kept_of, ship
 
 
@@ -188,10 +188,16 @@ def test_an_answer_follows_the_figures(folder, study):
     """In the small study float32 users keep 5 points more with signs, tuning 2 more at 2 bits, and tails lose."""
     assert answer(study, "Which width is safe") == "4 bits with float32 users, 4 bits with coded users"
     assert answer(study, "Symmetric or not") == (
-        "float32 users keep more with signs on every data set, at 2 bits and at 4 bits nowhere"
+        "float32 users keep more with signs on every data set, at 2 bits and at 4 bits not clearly"
     )
-    assert answer(study, "Is tuning worth it") == "at 1 bit and at 4 bits nowhere, at 2 bits on every data set"
-    assert answer(study, "Is GSTE worth it") == "at 2 bits on every data set, at 1 bit nowhere"
+    assert (
+        answer(study, "Is tuning worth it")
+        == "with coded users, at 1 bit not clearly, at 2 bits on every data set, at 4 bits worse on every data set"
+    )
+    assert (
+        answer(study, "Is GSTE worth it")
+        == "with coded users and our tuning, at 2 bits on every data set, at 1 bit not clearly"
+    )
     assert answer(study, "Does the tail lose") == "more than the head on every data set"
     assert answer(study, "How much faster") == "4 bits, coded users, 16.0 (gowalla) to 16.0 (demo) times"
     points = reference.points(folder)
@@ -202,16 +208,37 @@ def test_an_answer_follows_the_figures(folder, study):
     points.loc[demo & (points["form"] == "sign 1 bit"), "recall_tail@20"] *= 4
     changed = Study(points)
     assert answer(changed, "Which width is safe") == "4 bits with float32 users, none with coded users"
-    assert answer(changed, "Symmetric or not").endswith(", at 2 bits nowhere, at 4 bits on demo")
-    assert answer(changed, "Is tuning worth it") == "at 1 bit and at 4 bits nowhere, at 2 bits on gowalla"
+    assert answer(changed, "Symmetric or not").endswith(", at 2 bits not clearly, at 4 bits on demo")
+    assert answer(changed, "Is tuning worth it") == (
+        "with coded users, at 1 bit not clearly, at 2 bits on gowalla and worse on demo, "
+        "at 4 bits worse on every data set"
+    )
     assert answer(changed, "Does the tail lose") == "more than the head on gowalla, less than the head on demo"
 
 
 def test_headlines_that_hold_are_the_answer_and_none_where_none_does(tmp_path, study):
-    assert answer(study, "What the papers say").endswith(", no other everywhere")
+    assert answer(study, "What the papers say") == (
+        "HQ-GNN at 2 bits (2 of 2) and L²Q-GCN-anl (2 of 2) hold, no other everywhere"
+    )
 
     def bad(form, users, seed):
         return kept_of(form, users, seed) if form == "float32 32 bit" else 0.5
 
     ship(tmp_path, kept=bad)
     assert answer(Study(reference.points(tmp_path)), "What the papers say") == "none holds everywhere"
+
+    def good(form, users, seed):
+        return 1.0
+
+    ship(tmp_path, ["demo"], ["layers"], kept=good)
+    found = answer(Study(reference.points(tmp_path)), "What the papers say")
+    assert found == "L²Q-GCN-anl (1 of 1) holds", "there is no other"
+
+
+def test_where_tells_gains_losses_and_what_is_not_clear():
+    more, less, unclear = (Figure(mean, 0.01, 3) for mean in (0.02, -0.02, 0.0))
+    found = {"with signs": {"a": more, "b": more}, "at 4 bits": {"a": more, "b": less}, "at 2 bits": {"a": unclear},
+             "at 1 bit": {"b": more}, "at 8 bits": {}}  # fmt: skip
+    assert where(found, "ab") == (
+        "with signs on every data set, at 4 bits on a and worse on b, at 2 bits not clearly, at 1 bit on b"
+    )
