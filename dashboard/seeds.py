@@ -60,9 +60,9 @@ def beside(points: pd.DataFrame, floats: pd.DataFrame) -> pd.DataFrame:
 
 def _models(points: pd.DataFrame) -> pd.Series:
     """Return the name of each point's model without its seed."""
-    there = [key for key in MODEL if key in points]
-    words = points[there].astype(object).where(points[there].notna(), "").astype(str)
-    return words.agg(" ".join, axis=1) if len(points) else pd.Series(dtype=object)
+    there = (points[key].astype(object).where(points[key].notna(), "") for key in MODEL if key in points)
+    rows = zip(*(column.tolist() for column in there), strict=True)
+    return pd.Series([" ".join(map(str, row)) for row in rows], points.index, dtype=object)
 
 
 def _members(ordered: pd.DataFrame, number: pd.Series) -> pd.Series:
