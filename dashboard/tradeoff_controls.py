@@ -122,8 +122,7 @@ def choose_filters(table: pd.DataFrame, timed: pd.DataFrame | None) -> Filters:
     hardware = None if timed is None else _hardware(timed)
     every = {column: frontiers.distinct(table, column) for column in frontiers.FILTERS}
     offered = {column: values for column, values in every.items() if len(values) > 1}
-    keys = [f"t_{column}" for column in offered]
-    active = sum(bool(st.session_state.get(key) or any(st.query_params.get_all(key))) for key in keys)
+    active = sum(_filters(f"t_{column}", values) for column, values in offered.items())
     chosen: dict[str, list[Any]] = {}
     title = "Filters and axes" + (f" ({active} active)" if active else "")
     with st.expander(title, icon=":material/tune:", key="t_filters"):
@@ -138,6 +137,12 @@ def choose_filters(table: pd.DataFrame, timed: pd.DataFrame | None) -> Filters:
             log_x = st.toggle("Logarithmic horizontal axis", value=True, key="t_log_x", **LINK)
             log_y = st.toggle("Logarithmic vertical axis", key="t_log_y", **LINK)
     return Filters(chosen, hardware, log_x, log_y)
+
+
+def _filters(key: str, values: list[Any]) -> bool:
+    """Return whether a filter is set: by its choice or, before it is drawn, by a link, to something that is there."""
+    linked = set(st.query_params.get_all(key)) & set(map(_word, values))
+    return bool(st.session_state.get(key, linked))
 
 
 def _word(value: Any) -> str:

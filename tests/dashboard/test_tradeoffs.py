@@ -39,6 +39,12 @@ def test_a_link_shows_the_same_again(show, runs):
     assert app.expander[0].label == "Filters and axes (1 active)"
 
 
+def test_a_filter_that_a_link_names_and_nothing_has_is_not_active(show, runs):
+    app = show("tradeoffs", t_quantizer="of tomorrow")
+    assert app.expander[0].label == "Filters and axes" and not app.exception
+    assert app.multiselect(key="t_quantizer").value == []
+
+
 def test_choices_survive_a_visit_to_another_page(show, runs):
     app = show("tradeoffs")
     app.selectbox(key="t_y").set_value("ndcg").run()
