@@ -4,7 +4,7 @@ A configuration is what is served: data set, model, quantizer, bits, options and
 repetitions of it: quality is their mean, costs are their median.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ import pandas as pd
 from engine.errors import FewbitsError
 from engine.frontier import bootstrap_means, interval
 from engine.spec import DRIFT_LIMIT
+from engine.study.figures import figure
 
 KEYS = ["dataset", "encoder", "dim", "layers", "loss", "settings", "quantizer", "bits", "options", "query_bits",
         "index"]  # fmt: skip
@@ -21,6 +22,8 @@ KEYS = ["dataset", "encoder", "dim", "layers", "loss", "settings", "quantizer", 
 PREFERENCES = {"quality": "Best lists", "index_bytes": "Least memory", "latency": "Fastest search"}
 Users = Mapping[int, np.ndarray]
 """Seed of the model → the quality of each user, float [users]."""
+Seeds = Mapping[int, float]
+"""Seed of the model → the mean quality."""
 SAME_COST = 0.02
 """Two costs that differ by less than this share count as equal: such differences do not decide what is shipped."""
 
@@ -42,8 +45,8 @@ class Budget:
 
 
 class Difference(NamedTuple):
-    """Quality minus that of another configuration: the mean, its 95 % paired bootstrap interval over users, and of
-    how many seeds it is, those that both have.
+    """Quality minus that of another configuration: the mean, its 95 % interval (paired bootstrap over users or, where
+    these were not kept, Student's t over seeds), and of how many seeds it is, those that both have.
     """
 
     mean: float
@@ -58,8 +61,8 @@ def configurations(points: pd.DataFrame, budget: Budget) -> pd.DataFrame:
     Its points' naming columns (of the first seed), quality and kept (share of float32; means over seeds), kept_low and
     kept_high (the lowest and highest seed), latency (of the seeds on which the machine kept its pace, where there are
     any), index_bytes, bytes_per_item, drift (what the machine lost of its pace on the best of them, per cent), run_ids,
-    of_seeds (each run's), seeds (how many), and ``over``: by which share it misses the limit that it misses most, 0
-    where it meets all, NaN where one is not measured.
+    of_seeds and of_quality (each run's), seeds (how many), and ``over``: by which share it misses the limit that it
+    misses most, 0 where it meets all, NaN where one is not measured.
 
     Parameters
     ----------
@@ -80,6 +83,7 @@ def configurations(points: pd.DataFrame, budget: Budget) -> pd.DataFrame:
         bytes_per_item=groups["bytes_per_item"].median(), seeds=groups["seed"].nunique(),
         drift=groups["drift"].min(),
         run_ids=groups["run_id"].agg(list), of_seeds=groups["seed"].agg(list),
+        of_quality=groups[budget.quality].agg(list),
     ).reset_index()  # fmt: skip
     over = missed(found, budget)
     return found.assign(over=over.max(axis=1, skipna=False) if len(over.columns) else 0.0)
@@ -122,6 +126,20 @@ def against(per_user: Mapping[Any, Users], base: Any, seed: int = 0) -> dict[Any
     }
 
 
+def against_by_seed(per_seed: Mapping[Any, Seeds], base: Any) -> dict[Any, Difference]:
+    """Return label → its difference to ``base``, paired by seed, with Student's interval over them; those that have
+    fewer than two seeds in common with it are left out.
+    """
+    own, found = per_seed[base], {}
+    for label, values in per_seed.items():
+        common = sorted(values.keys() & own.keys())
+        if label != base and len(common) > 1:
+            f = figure(values[s] - own[s] for s in common)
+            assert f is not None  # of something
+            found[label] = Difference(f.mean, f.low, f.high, f.seeds)
+    return found
+
+
 def chance(values: np.ndarray, reference: np.ndarray, keep: float, seed: int = 0) -> float:
     """Return the share of bootstrap resamples of the users in which a mean is at least ``keep`` of the reference's.
 
@@ -135,7 +153,12 @@ def chance(values: np.ndarray, reference: np.ndarray, keep: float, seed: int = 0
     return float((means[:, 0] >= keep * means[:, 1]).mean())
 
 
-def chosen(meeting: pd.DataFrame, prefer: str, per_user: Mapping[Any, Users]) -> tuple[Any, list[Any]]:
+def chosen(
+    meeting: pd.DataFrame,
+    prefer: str,
+    per_user: Mapping[Any, Any],
+    against: Callable[[Mapping[Any, Any], Any], dict[Any, Difference]] = against,
+) -> tuple[Any, list[Any]]:
     """Return the label of the recommended configuration, and those of all whose lists are as good, itself first.
 
     By quality: of all that cannot be told apart from the best the smallest, of equally small ones the fastest. The
@@ -145,7 +168,8 @@ def chosen(meeting: pd.DataFrame, prefer: str, per_user: Mapping[Any, Users]) ->
     Parameters
     ----------
     meeting : configurations that meet the budget, at least one
-    per_user : label → seed → the quality of each user, of those that may be compared (the same users)
+    per_user : label → seed → the quality of each user, of those that may be compared (the same users); or what
+        ``against`` takes
     """
     first = ranked(meeting, prefer).index[0]
     if first not in per_user:

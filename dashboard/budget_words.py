@@ -44,12 +44,15 @@ def why(found: Decision, asked: Budget, prefer: str, row: pd.Series) -> list[str
     if others:
         named = "; ".join(f"{plain(name(o))} ({labels.amount(o['index_bytes'])})" for o in others[:5])
         more = f" and {len(others) - 5} more" if len(others) > 5 else ""
-        lines.append(f"**As good in {asked.quality}** (95 % paired bootstrap over users): {named}{more}.")
+        paired = "95 % interval over seeds, paired" if found.by_seed else "95 % paired bootstrap over users"
+        lines.append(f"**As good in {asked.quality}** ({paired}): {named}{more}.")
     if found.sure is not None and asked.keep is not None:
         lines.append(
             f"**How sure:** in {100 * found.sure:.0f} of 100 resamples of the users it keeps {percent(asked.keep)} or "
             f"more.{_seeds(row)}"
         )
+    elif found.by_seed and asked.keep is not None and not pd.isna(row["kept"]):
+        lines.append(f"**How sure:**{_seeds(row)}")
     if doubt := point_words.doubt(row["drift"]):
         lines.append(f"**Its times are in doubt:** {doubt} while they were taken. Measure again when it is quiet.")
     strangers = sum(not set(of) & set(row["of_seeds"]) for of in found.meeting["of_seeds"])
@@ -58,7 +61,7 @@ def why(found: Decision, asked: Budget, prefer: str, row: pd.Series) -> list[str
             f"**Not compared:** {strangers} of those that meet this {'share' if strangers > 1 else 'shares'} no seed "
             "with it, and another seed is another model: run them with the same seeds."
         )
-    if found.compared == COMPARED:
+    if found.compared == COMPARED and not found.by_seed:
         lines.append(f":gray[Users were compared for the first {COMPARED} by this preference.]")
     return lines
 

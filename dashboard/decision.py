@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import budget, data, frontiers, naming, results, sizes
+from dashboard import budget, data, frontiers, naming, results, shipped, sizes
 from dashboard.budget import Budget, Difference, Users
 from engine.errors import FewbitsError
 from engine.spec import FLOAT_BITS
@@ -32,6 +32,8 @@ class Decision:
     """The share of resamples in which it keeps what was asked for; None where that can't be said."""
     differences: dict[Any, Difference] = field(default_factory=dict)
     """Label → quality minus the best's."""
+    by_seed: bool = False
+    """Whether differences are paired by seed: of shipped rows no users are known."""
 
     @property
     def meeting(self) -> pd.DataFrame:
@@ -40,21 +42,29 @@ class Decision:
 
 @st.cache_data(show_spinner="comparing users", max_entries=64)
 def decide(
-    root: str, snapshot: str, dataset: str, tested: str, hardware: str | None, items: int | None, asked: Budget,
-    prefer: str,
+    root: str, snapshot: str, reference: bool, dataset: str, tested: str, hardware: str | None, items: int | None,
+    asked: Budget, prefer: str,
 ) -> Decision:  # fmt: skip
-    """Return the decision; the runs folder and the snapshot name the state of the results."""
-    table = results.described()
+    """Return the decision; the runs folder and the snapshot name the state of the results.
+
+    Parameters
+    ----------
+    reference : whether it is made of the shipped rows instead of one's own
+    """
+    table = points(reference)
     table = table[(table["dataset"] == dataset) & (table["tested"] == tested)]
     if asked.quality not in table:  # there are fewer items than that
         return Decision(budget.configurations(table.iloc[:0], asked))
     table = frontiers.share_of_float(table, asked.quality)
     table = table if items is None else sizes.at(table, data.scaled_points(), items)
-    found = budget.configurations(frontiers.filtered(table, [dataset], hardware, {}), asked)
+    table = _timed_on(table, hardware) if reference else frontiers.filtered(table, [dataset], hardware, {})
+    found = budget.configurations(table, asked)
     found = found.assign(name=naming.configurations(found))
     meeting = found[found["over"] == 0]
     if meeting.empty:
         return Decision(found)
+    if reference:
+        return _by_seed(found, meeting, prefer)
     candidates = budget.ranked(meeting, prefer).head(COMPARED)
     per_user = {label: v for label in candidates.index if (v := _users(found.loc[label], asked.quality)) is not None}
     best, ties = budget.chosen(meeting, prefer, per_user)
@@ -62,6 +72,35 @@ def decide(
         return Decision(found, best, ties)
     sure = _sure(found.loc[best], per_user[best], asked)
     return Decision(found, best, ties, len(per_user), sure, budget.against(per_user, best))
+
+
+def points(reference: bool) -> pd.DataFrame:
+    """Return one's own described points, or the shipped ones."""
+    return shipped.points() if reference else results.described()
+
+
+def _timed_on(table: pd.DataFrame, hardware: str | None) -> pd.DataFrame:
+    """Return points with the times of one machine alone: quality does not depend on it, and some seeds of a
+    configuration were measured on another.
+    """
+    times = [column for column in table if column.startswith(("latency_", "throughput_", "calibration_drift"))]
+    return table.assign(**{column: table[column].where(table["hardware"] == hardware) for column in times})
+
+
+def _by_seed(found: pd.DataFrame, meeting: pd.DataFrame, prefer: str) -> Decision:
+    """Return the decision where the users' own metrics are not known: configurations are compared seed by seed."""
+    per_seed = {label: _mean_by_seed(row) for label, row in meeting.iterrows()}
+    best, ties = budget.chosen(meeting, prefer, per_seed, budget.against_by_seed)
+    differences = budget.against_by_seed(per_seed, best)
+    return Decision(found, best, ties, len(differences) + 1, None, differences, by_seed=True)
+
+
+def _mean_by_seed(row: pd.Series) -> budget.Seeds:
+    """Return the quality of each of a configuration's seeds; of one that two runs measured the mean."""
+    values: dict[int, list[float]] = {}
+    for seed, quality in zip(row["of_seeds"], row["of_quality"], strict=True):
+        values.setdefault(int(seed), []).append(quality)
+    return {seed: float(np.mean(several)) for seed, several in values.items()}
 
 
 def _users(row: pd.Series, quality: str) -> Users | None:

@@ -13,14 +13,16 @@ TRADEOFFS = (
 )
 
 
-def show(what: str = TRADEOFFS) -> None:
-    """Say what a page shows once a run is finished, and offer the demo sweep."""
+def show(what: str = TRADEOFFS, elsewhere: bool = False) -> None:
+    """Say what a page shows once a run is finished, and offer the demo sweep; ``elsewhere``: the reference study is on
+    another page.
+    """
     where = "**Nothing is measured on this machine yet:** " if shipped.version() else "**Nothing is measured yet:** "
     st.markdown(
         f"Here you will see {what}. {where}the demo trains one small model on "
         "built-in synthetic data and measures it in eight formats, from 32 bits down to 1."
     )
-    if what != TRADEOFFS and shipped.version():
+    if elsewhere and shipped.version():
         st.markdown("What was measured elsewhere, the reference study, is on the Trade-offs page.")
         st.page_link(TRADEOFFS_PAGE, label="Go to Trade-offs", icon=":material/show_chart:")
     progress()

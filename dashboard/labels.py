@@ -150,6 +150,8 @@ def options_text(options: str | Mapping[str, Any] | None, defaults: Mapping[str,
             continue
         if isinstance(value, bool):
             words.append(name if value else f"no {name}")
+        elif key == "users":  # "users float32" would be read as how they are searched
+            words.append(f"tuned for {value} users")
         else:
             words.append(f"no {name}" if value == "none" else f"{name} {value}")
     return ", ".join(words)

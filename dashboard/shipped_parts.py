@@ -1,4 +1,4 @@
-"""What Trade-offs shows of the reference study: one click that hides it, and what cannot be done with its points."""
+"""What pages show of the reference study: the click that hides it or asks for it, and what cannot be done with it."""
 
 from typing import NamedTuple
 
@@ -33,6 +33,28 @@ def choose() -> pd.DataFrame:
             st.caption(known.about, width="content")
             st.page_link(FINDINGS_PAGE, label="What follows from it", icon=":material/lightbulb:")
     return table if on else table[table["source"] == "own"]
+
+
+def instead(newcomer: bool) -> bool:
+    """Draw Budget's switch to the shipped rows, where there are any; return whether they are used instead of one's
+    own. A newcomer has nothing else.
+    """
+    try:
+        there = shipped.points()
+    except FewbitsError as error:
+        st.warning(sentence(error), icon=":material/inventory_2:")
+        return False
+    if there.empty:
+        return False
+    with st.container(horizontal=True, vertical_alignment="center"):
+        on = st.toggle(
+            "Reference study", value=newcomer, key="b_reference", bind="query-params",
+            help="Decide by the results that come with Fewbits instead of your own: their times are of another "
+            "machine, and configurations are compared seed by seed, since no users come with them.",
+        )  # fmt: skip
+        if on:
+            st.caption(shipped.about(there), width="content")
+    return on
 
 
 class Known(NamedTuple):

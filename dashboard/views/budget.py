@@ -3,10 +3,23 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import budget, commands, data, first_steps, labels, plan, point_words, results, size_parts, sizes
+from dashboard import (
+    budget,
+    commands,
+    data,
+    first_steps,
+    labels,
+    plan,
+    point_words,
+    results,
+    shipped,
+    shipped_parts,
+    size_parts,
+    sizes,
+)
 from dashboard import budget_words as words
 from dashboard.budget import PREFERENCES, Budget
-from dashboard.decision import Decision, decide
+from dashboard.decision import Decision, decide, points
 from dashboard.labels import COSTS, QUALITY
 from dashboard.widgets import LINK, NEW_RUN_PAGE, open_queue, open_run, plain, sentence
 from engine.data import registry
@@ -19,14 +32,16 @@ MB = 1e6
 def render() -> None:
     """Draw the page."""
     st.title("Budget", anchor=False)
-    if data.points().empty:
+    newcomer = data.points().empty
+    if newcomer:
         first_steps.show("which one configuration to ship under your limits of quality, memory and search time")
+    reference = shipped_parts.instead(newcomer)
+    if newcomer and not reference:
         return
     st.markdown("What must your service reach? Leave empty what does not matter.")
-    dataset, tested, hardware, items, asked, prefer = _controls(results.described())
-    name = data.snapshot()
-    assert name is not None  # there are points
-    found = decide(str(data.root()), name, dataset, tested, hardware, items, asked, prefer)
+    dataset, tested, hardware, items, asked, prefer = _controls(points(reference), reference)
+    name = f"{data.snapshot()} {shipped.version()}"
+    found = decide(str(data.root()), name, reference, dataset, tested, hardware, items, asked, prefer)
     if items is not None:
         own = results.described()
         own = own[(own["dataset"] == dataset) & (own["tested"] == tested)]
@@ -36,17 +51,17 @@ def render() -> None:
     if found.table.empty:
         st.info("Nothing is measured for these choices yet.", icon=":material/info:")
     elif found.best is None:
-        _nothing(found, asked, dataset)
+        _nothing(found, asked, dataset, reference)
     else:
-        _recommended(found, asked, prefer)
+        _recommended(found, asked, prefer, reference)
         _others(found, asked)
     if len(found.table):
         _all(found, asked)
 
 
-def _controls(points: pd.DataFrame) -> tuple[str, str, str | None, int | None, Budget, str]:
+def _controls(points: pd.DataFrame, reference: bool) -> tuple[str, str, str | None, int | None, Budget, str]:
     """Draw the controls; return data set, split, machine, catalogue size, budget and preference."""
-    known = list(points.sort_values("finished", ascending=False)["dataset"].unique())
+    known = shipped.datasets(points.assign(source="reference" if reference else "own"))
     scaled = data.scaled_points()
     a, b, c, d = st.columns([3, 2, 2, 3], vertical_alignment="bottom")
     dataset = a.selectbox("Data set", known, key="b_data", **LINK)
@@ -56,7 +71,7 @@ def _controls(points: pd.DataFrame) -> tuple[str, str, str | None, int | None, B
     usual = lengths.index(20) if 20 in lengths else len(lengths) - 1
     k = c.selectbox("List length k", lengths, index=usual, key="b_k", help="How many items are recommended.", **LINK)
     with d:
-        items = size_parts.choose(scaled, key="b_items", **LINK)
+        items = None if reference else size_parts.choose(scaled, key="b_items", **LINK)
     splits = sorted(own["tested"].unique())
     tested = splits[0]
     if len(splits) > 1:
@@ -64,11 +79,14 @@ def _controls(points: pd.DataFrame) -> tuple[str, str, str | None, int | None, B
         tested = st.selectbox("Tested on", splits, key="b_split", help=told, **LINK)
     own = own[own["tested"] == tested]
     own = own if items is None else sizes.at(own, scaled, items)
-    machines = sorted(own["hardware"].dropna().unique())
+    machines = list(own["hardware"].value_counts().index)
     hardware = machines[0] if machines else None
     if len(machines) > 1:
         told = "Times of different machines cannot be compared, so one counts at a time."
-        hardware = st.selectbox("Measured on", machines, key="b_hardware", help=told, **LINK)
+        told += " Quality counts from all." * reference
+        hardware = st.selectbox(
+            "Times measured on" if reference else "Measured on", machines, key="b_hardware", help=told, **LINK
+        )
     a, b, c, d = st.columns([3, 2, 2, 3], vertical_alignment="bottom")
     keep = a.number_input(
         f"Keep at least (% of float32's {kind}@{k})", 0.0, 120.0, 98.0, 0.5, key="b_keep", placeholder="any",
@@ -94,23 +112,29 @@ def _controls(points: pd.DataFrame) -> tuple[str, str, str | None, int | None, B
     return dataset, tested, hardware, items, asked, prefer or "quality"
 
 
-def _recommended(found: Decision, asked: Budget, prefer: str) -> None:
+def _recommended(found: Decision, asked: Budget, prefer: str, reference: bool) -> None:
     """Show the one to ship, what it reaches, and why it."""
     row = found.table.loc[found.best]
     with st.container(border=True):
         st.subheader(f":material/verified: Ship {plain(words.name(row))}", anchor=False)
-        st.caption(plain(labels.model(row)) + (f" and {row['seeds'] - 1} more seeds" if row["seeds"] > 1 else ""))
+        st.caption(plain(labels.model(row)))
         a, b, c = st.columns(3)
         limits = asked.limits()
         a.metric(f"Keeps of float32's {asked.quality}", words.percent(row["kept"]), words.room(row, "kept", limits),
                  delta_color="off", delta_arrow="off")  # fmt: skip
-        b.metric(COSTS[asked.latency].title, f"{labels.number(row['latency'])} µs", words.room(row, "latency", limits),
+        time = "not measured" if pd.isna(row["latency"]) else f"{labels.number(row['latency'])} µs"
+        b.metric(COSTS[asked.latency].title, time, words.room(row, "latency", limits),
                  delta_color="off", delta_arrow="off")  # fmt: skip
         c.metric("Index memory", labels.amount(row["index_bytes"]), words.room(row, "index_bytes", limits),
                  delta_color="off", delta_arrow="off")  # fmt: skip
         for line in words.why(found, asked, prefer, row):
             st.markdown(line)
-        if st.button("Open its run", icon=":material/science:", key="b_open"):
+        if reference and pd.isna(row["latency"]):
+            st.caption("It was not timed on this machine; choose another one above to see its times.")
+        if reference:
+            st.caption("Its index and its lists are not here: measure it on your machine and data to have them.")
+            st.page_link(NEW_RUN_PAGE, label="New run", icon=":material/add_circle:")
+        elif st.button("Open its run", icon=":material/science:", key="b_open"):
             open_run(row["run_ids"][0])
 
 
@@ -131,13 +155,12 @@ def _others(found: Decision, asked: Budget) -> None:
         for label, row in rest.head(8).iterrows()
     ]  # fmt: skip
     st.dataframe(pd.DataFrame(rows), hide_index=True, key="b_others")
-    st.caption(
-        "Differences of means over the same users. Those with an interval (95 %, paired bootstrap) are of the seeds "
-        "that both have."
-    )
+    how = "95 % over seeds, Student's t" if found.by_seed else "95 %, paired bootstrap"
+    of = "" if found.by_seed else " over the same users"
+    st.caption(f"Differences of means{of}. Those with an interval ({how}) are of the seeds that both have.")
 
 
-def _nothing(found: Decision, asked: Budget, dataset: str) -> None:
+def _nothing(found: Decision, asked: Budget, dataset: str, reference: bool) -> None:
     """Say that nothing meets the budget, who comes nearest, and offer the runs that are missing."""
     st.warning("No measured configuration meets all of this.", icon=":material/block:")
     label = budget.nearest(found.table)
@@ -150,7 +173,10 @@ def _nothing(found: Decision, asked: Budget, dataset: str) -> None:
         st.markdown(f"**The nearest:** {plain(words.name(row))}. It {misses}, and meets the rest.")
     elif "kept" in asked.limits() and found.table["kept"].isna().all():
         st.markdown("There is no float32 run with the same training to compare with: run float32 first.")
-    _try(found, dataset)
+    if reference:
+        st.page_link(NEW_RUN_PAGE, label="Measure others on your machine", icon=":material/add_circle:")
+    else:
+        _try(found, dataset)
 
 
 def _try(found: Decision, dataset: str) -> None:

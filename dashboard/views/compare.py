@@ -19,7 +19,7 @@ def render() -> None:
     """Draw the page for ``?points=run_id:bits,…``; the first point is the base."""
     st.title("Compare", anchor=False)
     if data.points().empty:
-        first_steps.show("what differs between configurations, what each costs, and who loses by it")
+        first_steps.show("what differs between configurations, what each costs, and who loses by it", elsewhere=True)
         return
     st.markdown("Two to six configurations side by side: what differs, what each costs, and who loses by it.")
     name = data.snapshot()

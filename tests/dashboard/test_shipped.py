@@ -68,7 +68,7 @@ def test_the_own_data_set_comes_first_beside_the_reference(show, runs, reference
 
 def test_points_are_named_by_the_options_that_were_chosen_for_them(reference):
     names = set(shipped.points()["method"])
-    assert {"float32", "uniform 4 bit", "uniform 4 bit, scale table", "HQ-GNN 1 bit, users float32"} <= names
+    assert {"float32", "uniform 4 bit", "uniform 4 bit, scale table", "HQ-GNN 1 bit, tuned for float32 users"} <= names
     assert "L²Q-GCN 1 bit, no alpha, no annealing" in names, "a flag that was taken away is named"
 
 
