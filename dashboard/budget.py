@@ -158,6 +158,7 @@ def chosen(
     prefer: str,
     per_user: Mapping[Any, Any],
     against: Callable[[Mapping[Any, Any], Any], dict[Any, Difference]] = against,
+    margin: float | None = None,
 ) -> tuple[Any, list[Any]]:
     """Return the label of the recommended configuration, and those of all whose lists are as good, itself first.
 
@@ -170,6 +171,8 @@ def chosen(
     meeting : configurations that meet the budget, at least one
     per_user : label → seed → the quality of each user, of those that may be compared (the same users); or what
         ``against`` takes
+    margin : the share of the best's quality that another may lose, for certain, and be as good; None: whoever cannot be
+        told apart from it is. Of few seeds that would be whatever varies enough.
     """
     first = ranked(meeting, prefer).index[0]
     if first not in per_user:
@@ -182,7 +185,8 @@ def chosen(
                 break
             first = max(better, key=lambda label: better[label].mean)
             found = against(per_user, first)
-    tied = [label for label, difference in found.items() if difference.low <= 0 <= difference.high]
+    least = None if margin is None else -margin * meeting.loc[first, "quality"]
+    tied = [label for label, d in found.items() if (d.low <= 0 <= d.high if least is None else d.low > least)]
     ties = ranked(meeting.loc[[first, *tied]], "index_bytes")
     if prefer == "quality":
         smallest = ties[ties["index_bytes"] <= ties["index_bytes"].min() * (1 + SAME_COST)]

@@ -6,7 +6,7 @@ import pandas as pd
 
 from dashboard import labels, point_words
 from dashboard.budget import Budget
-from dashboard.decision import COMPARED, Decision
+from dashboard.decision import COMPARED, MARGIN, Decision
 from dashboard.widgets import plain
 
 
@@ -34,36 +34,57 @@ def why(found: Decision, asked: Budget, prefer: str, row: pd.Series) -> list[str
     ]
     others = [found.table.loc[label] for label in found.ties[1:]]
     if prefer == "quality" and others:
-        words.append(f"; {len(others) + 1} of them have lists that can't be told apart from the best, and of these it "
-                     "is the smallest.")  # fmt: skip
-    elif prefer == "quality":
-        words.append(", and it has the best lists.")
+        words.append(f"; {len(others) + 1} of them have lists {_as_good(found)}, and of these it is the smallest.")
     else:
-        words.append(f", and it has {'the least memory' if prefer == 'index_bytes' else 'the fastest search'}.")
+        words.append(f", and it has {_most(found, prefer, row)}.")
     lines = ["".join(words)]
     if others:
         named = "; ".join(f"{plain(name(o))} ({labels.amount(o['index_bytes'])})" for o in others[:5])
         more = f" and {len(others) - 5} more" if len(others) > 5 else ""
         paired = "95 % interval over seeds, paired" if found.by_seed else "95 % paired bootstrap over users"
         lines.append(f"**As good in {asked.quality}** ({paired}): {named}{more}.")
+    undecided = [d for label, d in found.differences.items() if d.low <= 0 <= d.high and label not in found.ties]
+    if found.by_seed and undecided:
+        lines.append(f"**Too few seeds to tell:** {len(undecided)} more may be better or clearly worse.")
     if found.sure is not None and asked.keep is not None:
         lines.append(
             f"**How sure:** in {100 * found.sure:.0f} of 100 resamples of the users it keeps {percent(asked.keep)} or "
             f"more.{_seeds(row)}"
         )
     elif found.by_seed and asked.keep is not None and not pd.isna(row["kept"]):
-        lines.append(f"**How sure:**{_seeds(row)}")
+        lines.append(f"**How sure:**{_seeds(row) if row['seeds'] > 1 else ' it is of one seed.'}")
     if doubt := point_words.doubt(row["drift"]):
-        lines.append(f"**Its times are in doubt:** {doubt} while they were taken. Measure again when it is quiet.")
-    strangers = sum(not set(of) & set(row["of_seeds"]) for of in found.meeting["of_seeds"])
+        again = "" if found.by_seed else " Measure again when it is quiet."
+        lines.append(f"**Its times are in doubt:** {doubt} while they were taken.{again}")
+    needed = 2 if found.by_seed else 1
+    strangers = sum(len(set(of) & set(row["of_seeds"])) < needed for of in found.meeting["of_seeds"].drop(found.best))
     if strangers:
         lines.append(
-            f"**Not compared:** {strangers} of those that meet this {'share' if strangers > 1 else 'shares'} no seed "
-            "with it, and another seed is another model: run them with the same seeds."
+            f"**Not compared:** {strangers} of those that meet this {'share' if strangers > 1 else 'shares'} "
+            f"{'fewer than two seeds' if found.by_seed else 'no seed'} with it, and another seed is another model"
+            f"{'.' if found.by_seed else ': run them with the same seeds.'}"
         )
     if found.compared == COMPARED and not found.by_seed:
         lines.append(f":gray[Users were compared for the first {COMPARED} by this preference.]")
     return lines
+
+
+def _as_good(found: Decision) -> str:
+    if found.by_seed:
+        return f"that lose less than {100 * MARGIN:.0f} % of the best's, for certain"
+    return "that can't be told apart from the best"
+
+
+def _most(found: Decision, prefer: str, row: pd.Series) -> str:
+    """Return what it has the most or the least of, and of how many that is not known."""
+    if prefer == "index_bytes":
+        return "the least memory"
+    if prefer == "quality":
+        return "the best lists" if found.differences or len(found.meeting) == 1 else "the highest mean"
+    untimed = int(found.meeting["latency"].isna().sum())
+    if pd.isna(row["latency"]):
+        return "the best lists: none of them was timed on this machine"
+    return "the fastest search" + (f" of those that were timed on this machine ({untimed} were not)" if untimed else "")
 
 
 def _seeds(row: pd.Series) -> str:

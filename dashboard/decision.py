@@ -16,6 +16,10 @@ COMPARED = 12
 """Configurations whose users are compared, the first in the order of the preference: each costs a file to read."""
 
 
+MARGIN = 0.01
+"""Of the best's quality: what another may lose at most, seed by seed, and be as good."""
+
+
 @dataclass(frozen=True, eq=False)
 class Decision:
     """All configurations measured, and what follows from the budget."""
@@ -60,7 +64,7 @@ def decide(
     table = _timed_on(table, hardware) if reference else frontiers.filtered(table, [dataset], hardware, {})
     found = budget.configurations(table, asked)
     found = found.assign(name=naming.configurations(found))
-    meeting = found[found["over"] == 0]
+    meeting = found[(found["over"] == 0) & found["quality"].notna()]
     if meeting.empty:
         return Decision(found)
     if reference:
@@ -88,9 +92,13 @@ def _timed_on(table: pd.DataFrame, hardware: str | None) -> pd.DataFrame:
 
 
 def _by_seed(found: pd.DataFrame, meeting: pd.DataFrame, prefer: str) -> Decision:
-    """Return the decision where the users' own metrics are not known: configurations are compared seed by seed."""
+    """Return the decision where the users' own metrics are not known: configurations are compared seed by seed, those
+    of one seed only where there are no others.
+    """
     per_seed = {label: _mean_by_seed(row) for label, row in meeting.iterrows()}
-    best, ties = budget.chosen(meeting, prefer, per_seed, budget.against_by_seed)
+    several = [label for label, values in per_seed.items() if len(values) > 1]
+    candidates = meeting.loc[several] if several else meeting
+    best, ties = budget.chosen(candidates, prefer, per_seed, budget.against_by_seed, MARGIN)
     differences = budget.against_by_seed(per_seed, best)
     return Decision(found, best, ties, len(differences) + 1, None, differences, by_seed=True)
 
@@ -99,7 +107,8 @@ def _mean_by_seed(row: pd.Series) -> budget.Seeds:
     """Return the quality of each of a configuration's seeds; of one that two runs measured the mean."""
     values: dict[int, list[float]] = {}
     for seed, quality in zip(row["of_seeds"], row["of_quality"], strict=True):
-        values.setdefault(int(seed), []).append(quality)
+        if not pd.isna(quality):
+            values.setdefault(int(seed), []).append(quality)
     return {seed: float(np.mean(several)) for seed, several in values.items()}
 
 

@@ -28,9 +28,9 @@ def button(row: dict[str, Any]) -> None:
 
 def going(run_id: str) -> bool:
     """Say so where a run is deleted already and pages still know it, until they do not; return whether that is so."""
-    if run_id not in st.session_state.get(DELETED, ()) or _there(run_id):
+    if _there(run_id):
         return False
-    st.info("This run is being deleted.", icon=":material/delete:")
+    st.info("This run was deleted; it leaves all pages in a moment.", icon=":material/delete:")
     _until_gone(run_id)
     return True
 

@@ -79,7 +79,8 @@ def floats(table: pd.DataFrame) -> pd.DataFrame:
 def datasets(table: pd.DataFrame) -> list[str]:
     """Return the data sets of `beside`: one's own first, the last measured before others; then `FIRST`."""
     last = table.groupby(["source", "dataset"], sort=False)["finished"].max().reset_index()
-    last["first"] = (last["source"] == "own") * 2 + (last["dataset"] == FIRST)
+    own = last["source"] == "own"
+    last["first"] = own * 2 + (~own & (last["dataset"] == FIRST))
     return list(last.sort_values(["first", "finished"], ascending=False)["dataset"].unique())
 
 

@@ -37,7 +37,7 @@ def choose() -> pd.DataFrame:
 
 def instead(newcomer: bool) -> bool:
     """Draw Budget's switch to the shipped rows, where there are any; return whether they are used instead of one's
-    own. A newcomer has nothing else.
+    own. A newcomer has nothing else, and no switch.
     """
     try:
         there = shipped.points()
@@ -47,13 +47,14 @@ def instead(newcomer: bool) -> bool:
     if there.empty:
         return False
     with st.container(horizontal=True, vertical_alignment="center"):
-        on = st.toggle(
-            "Reference study", value=newcomer, key="b_reference", bind="query-params",
+        on = newcomer or st.toggle(
+            "Reference study", key="b_reference", bind="query-params",
             help="Decide by the results that come with Fewbits instead of your own: their times are of another "
             "machine, and configurations are compared seed by seed, since no users come with them.",
         )  # fmt: skip
         if on:
-            st.caption(shipped.about(there), width="content")
+            words = "Until something is measured here, by " if newcomer else ""
+            st.caption(words + shipped.about(there), width="content")
     return on
 
 

@@ -129,7 +129,7 @@ def _recommended(found: Decision, asked: Budget, prefer: str, reference: bool) -
                  delta_color="off", delta_arrow="off")  # fmt: skip
         for line in words.why(found, asked, prefer, row):
             st.markdown(line)
-        if reference and pd.isna(row["latency"]):
+        if reference and pd.isna(row["latency"]) and points(reference)["hardware"].nunique() > 1:
             st.caption("It was not timed on this machine; choose another one above to see its times.")
         if reference:
             st.caption("Its index and its lists are not here: measure it on your machine and data to have them.")

@@ -24,10 +24,11 @@ def render() -> None:
     if run_ids := st.session_state.pop(TO_CONFIRM, None):
         confirm(run_ids)
     if run_ids := st.session_state.pop(TO_DELETE, None):
+        run_ids = [run_id for run_id in run_ids if data.folder(run_id).file("spec.json").exists()]  # others are gone
         settled = [run_id for run_id in run_ids if data.folder(run_id).settled()]
         if settled:
             deleting.confirm(settled, len(run_ids) - len(settled))
-        else:
+        elif run_ids:
             st.toast("All of them will be tried again: cancel them before.", icon=":material/info:")
 
 

@@ -18,7 +18,7 @@ from engine.store.status import engine_alive, engine_lock, engine_pid
 
 STATES = ("done", "failed", "cancelled", "orphaned")
 PATIENCE_S = 10.0
-"""Seconds that a busy engine has to read a command."""
+"""Seconds that a busy engine has to read one command."""
 BUSY = "an engine works on {} (process {}): stop it first (`kill`, and that number)"
 YES = click.option("--yes", is_flag=True, help="Do not ask.")
 
@@ -43,7 +43,8 @@ def delete(run_ids: tuple[str, ...], yes: bool, root: Path | None) -> None:
         click.confirm(f"Delete {runs} ({size:.1f} MB)? Only measuring anew brings results back.", abort=True)
     for run_id in run_ids:
         inbox.delete(folder, run_id)
-    _see_done(folder)
+    if _unread(folder):
+        raise FewbitsError(f"the engine has not read all of it yet; it will: {folder / 'engine.log'} tells")
     if left := [run.run_id for run in there if run.file("spec.json").exists()]:
         raise FewbitsError(
             f"{len(left)} of {len(run_ids)} are still there, such as {left[0]}: {folder / 'engine.log'} may say why; "
@@ -52,13 +53,18 @@ def delete(run_ids: tuple[str, ...], yes: bool, root: Path | None) -> None:
     click.echo(f"{len(run_ids)} deleted")
 
 
-def _see_done(root: Path) -> None:
-    """Wait until the engine has read the commands, or be it where none runs."""
-    deadline = time.monotonic() + PATIENCE_S
-    while engine_alive(root) and any(inbox.pending(root)) and time.monotonic() < deadline:
+def _unread(root: Path) -> bool:
+    """Wait until the engine has read the commands, or be it where none runs; return whether it stopped reading."""
+    waiting, since = -1, time.monotonic()
+    while engine_alive(root) and (now := sum(1 for _ in inbox.pending(root))):
+        if now != waiting:
+            waiting, since = now, time.monotonic()
+        elif time.monotonic() - since > PATIENCE_S:
+            return True
         time.sleep(0.1)
     if not engine_alive(root):
         Supervisor(root, methods()).serve(until=())
+    return False
 
 
 @click.command(epilog="Example:  python -m engine clean --yes")

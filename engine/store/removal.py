@@ -38,9 +38,9 @@ def delete(folder: RunFolder) -> None:
     root = folder.path.parent
     gone = root / f"{GONE}{uuid.uuid4().hex}"
     try:
-        if scaling.request(root, folder.run_id):  # before the folder: a kill between would leave it for the next run
-            scaling.drop(root, folder.run_id)
         with folder.lock().acquire(timeout=PROBE_S):
+            if scaling.request(root, folder.run_id):  # first: a kill between would leave it for the run's next life
+                scaling.drop(root, folder.run_id)
             os.replace(folder.path, gone)
     except Timeout:
         raise FewbitsError(MEASURED.format(folder.run_id)) from None

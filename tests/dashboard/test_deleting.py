@@ -18,7 +18,9 @@ def test_a_run_is_deleted_after_a_question_and_its_page_says_so(show, runs, root
     shutil.rmtree(root / runs[0])
     next(iter(inbox.pending(root)))[0].unlink()
     app.run()
-    assert "This run is being deleted." in app.info[0].value and not app.error, "the catalog still has it"
+    assert "This run was deleted; it leaves all pages" in app.info[0].value and not app.error, (
+        "the catalog still has it"
+    )
     make_runs.publish(root)
     app.run()
     assert "This run was deleted. Choose one above." in app.warning[0].value and not app.exception

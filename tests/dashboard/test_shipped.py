@@ -1,5 +1,6 @@
 """The reference study in the dashboard: real curves before anything is run, marked, apart, and gone with one click."""
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -64,6 +65,15 @@ def test_times_of_the_reference_have_a_chart_of_their_own_on_a_machine_of_the_sa
 
 def test_the_own_data_set_comes_first_beside_the_reference(show, runs, reference):
     assert show("tradeoffs").multiselect(key="t_datasets").value == ["demo"]
+
+
+def test_of_one_s_own_data_sets_the_last_measured_comes_first_whatever_it_is_called(reference):
+    """The set that a newcomer sees is first among the shipped ones alone."""
+    some = shipped.points().head(2)
+    own = some.assign(
+        source="own", dataset=["my-shop", shipped.FIRST], finished=pd.to_datetime(["2027-02-02", "2027-01-01"])
+    )
+    assert shipped.datasets(pd.concat([shipped.points(), own]))[:2] == ["my-shop", shipped.FIRST]
 
 
 def test_points_are_named_by_the_options_that_were_chosen_for_them(reference):
