@@ -60,7 +60,8 @@ TOLD = ("memory_gb", "instructions", "caches", "gpu", "os", "python", "torch", "
 FRONTIER = """
 A point is **on the frontier** when no other point is at least as good in both metrics and better in one. Everything
 else can be replaced by a frontier point without losing anything. **Error bars** are 95 % bootstrap intervals over
-users: two points whose bars overlap widely may differ by luck alone.
+users: two points whose bars overlap widely may differ by luck alone. Where several seeds are one point, they are the
+interval of the mean over seeds (Student's t): training's luck instead of that of the users.
 
 **Items and users have separate precisions.** The catalogue's items are what fills memory. A user's vector is made on
 the fly, so it can stay float32 at no cost in memory (“float32 users”, filled markers) or be packed like the items,
@@ -71,7 +72,9 @@ DECIDING = """
 is taken, and 1,000 resamples of the users (paired bootstrap) give its 95 % interval. Where that holds 0, the two can't
 be told apart; of all that can't be told apart from the best, the Budget page ships the smallest. Several seeds of one
 configuration are averaged: quality by the mean, costs by the median; two configurations are compared on the seeds that
-both have, since another seed is another model.
+both have, since another seed is another model. No users come with the reference study: by it, Budget compares seed by
+seed (Student's t), and as good is what loses less than 1 % of the best's quality for certain; three seeds tell little
+apart.
 
 **Who loses?** A mean over all users can hide that the rare items were given up. Compare therefore counts users in
 thirds by the number of their training items (light, middle, heavy), and held-out items by popularity: the *head* is the
