@@ -76,15 +76,18 @@ def _as_good(found: Decision) -> str:
 
 
 def _most(found: Decision, prefer: str, row: pd.Series) -> str:
-    """Return what it has the most or the least of, and of how many that is not known."""
+    """Return what it has the most or the least of, and among which."""
+    alone = found.by_seed and row["seeds"] > 1 and bool((found.meeting["seeds"] == 1).any())
+    among = " of those with several seeds" * alone
     if prefer == "index_bytes":
-        return "the least memory"
+        return f"the least memory{among}"
     if prefer == "quality":
-        return "the best lists" if found.differences or len(found.meeting) == 1 else "the highest mean"
+        return ("the best lists" if found.differences or len(found.meeting) == 1 else "the highest mean") + among
     untimed = int(found.meeting["latency"].isna().sum())
     if pd.isna(row["latency"]):
-        return "the best lists: none of them was timed on this machine"
-    return "the fastest search" + (f" of those that were timed on this machine ({untimed} were not)" if untimed else "")
+        return f"the best lists{among}: none of them was timed on this machine"
+    timed = f", among what was timed on this machine ({untimed} of those that meet this were not)" if untimed else ""
+    return f"the fastest search{among}{timed}"
 
 
 def _seeds(row: pd.Series) -> str:

@@ -14,8 +14,6 @@ from engine.spec import FLOAT_BITS
 
 COMPARED = 12
 """Configurations whose users are compared, the first in the order of the preference: each costs a file to read."""
-
-
 MARGIN = 0.01
 """Of the best's quality: what another may lose at most, seed by seed, and be as good."""
 
@@ -41,7 +39,8 @@ class Decision:
 
     @property
     def meeting(self) -> pd.DataFrame:
-        return self.table[self.table["over"] == 0]
+        """Those that meet the budget."""
+        return self.table[(self.table["over"] == 0) & self.table["quality"].notna()]
 
 
 @st.cache_data(show_spinner="comparing users", max_entries=64)
@@ -64,7 +63,7 @@ def decide(
     table = _timed_on(table, hardware) if reference else frontiers.filtered(table, [dataset], hardware, {})
     found = budget.configurations(table, asked)
     found = found.assign(name=naming.configurations(found))
-    meeting = found[(found["over"] == 0) & found["quality"].notna()]
+    meeting = Decision(found).meeting
     if meeting.empty:
         return Decision(found)
     if reference:

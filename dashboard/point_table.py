@@ -15,7 +15,6 @@ MODEL = ["encoder", "dim", "layers", "loss", "seed", "seeds"]
 """What a model's name is made of (all columns would take ten times as long to go through)."""
 NEEDED = ["run_id", "query_bits", "method", "frontier", "dataset", "hardware", "finished", "settings"]
 HALF = "Half of the 95 % interval: of the mean over seeds; of one seed over users, where that is known."
-NONE = pd.Series(dtype=float)
 ROWS = 300
 """Rows that the table shows; of more points, those on the frontier and the best of the others."""
 
@@ -76,8 +75,9 @@ def _table(ordered: pd.DataFrame, x: Axis, y: Axis, qualities: list[str]) -> tup
         if axis.column in ordered and axis.title not in columns and ordered[axis.column].notna().any():
             columns[axis.title] = ordered[axis.column] * axis.scale
             settings[axis.title] = number(format=axis.format, help=axis.help)
-            if axis in (x, y) and "Seeds" in columns and ordered.get(f"{axis.column}_high", NONE).notna().any():
-                half = (ordered[f"{axis.column}_high"] - ordered[f"{axis.column}_low"]) / 2
+            high = ordered.get(f"{axis.column}_high") if axis in (x, y) and "Seeds" in columns else None
+            if high is not None and high.notna().any():
+                half = (high - ordered[f"{axis.column}_low"]) / 2
                 columns[f"± {axis.title}"] = half * axis.scale
                 settings[f"± {axis.title}"] = number(format=axis.format, help=HALF)
     columns |= {

@@ -76,6 +76,7 @@ def test_one_seed_s_luck_is_not_shipped_where_others_have_several(reference, mon
     assert found.table.loc[found.best, "quantizer"] == "float32"
     lines = budget_words.why(found, Budget("recall@20"), "quality", found.table.loc[found.best])
     assert any("share fewer than two seeds with it" in line for line in lines)
+    assert "it has the best lists of those with several seeds." in lines[0]
 
 
 def test_the_fastest_is_of_those_that_the_machine_timed(reference, monkeypatch):
@@ -89,7 +90,7 @@ def test_the_fastest_is_of_those_that_the_machine_timed(reference, monkeypatch):
             "", "", True, "gowalla", table["tested"].iloc[0], machine, None, asked, "latency"
         )
         (line, *_) = budget_words.why(found, asked, "latency", found.table.loc[found.best])
-        assert ("of those that were timed on this machine (2 were not)" in line) == timed
+        assert ("among what was timed on this machine (2 of those that meet this were not)" in line) == timed
         assert ("none of them was timed on this machine" in line) != timed
         assert set(found.table["seeds"]) == {3}, "quality is of all machines"
 
