@@ -171,8 +171,9 @@ def chosen(
     meeting : configurations that meet the budget, at least one
     per_user : label → seed → the quality of each user, of those that may be compared (the same users); or what
         ``against`` takes
-    margin : the share of the best's quality that another may lose, for certain, and be as good; None: whoever cannot be
-        told apart from it is. Of few seeds that would be whatever varies enough.
+    margin : the share of the best's quality that another may lose at most, for certain, and be as good (and win: more
+        is better, not as good); None: whoever cannot be told apart from it is. Of few seeds that would be whatever
+        varies enough.
     """
     first = ranked(meeting, prefer).index[0]
     if first not in per_user:
@@ -185,8 +186,8 @@ def chosen(
                 break
             first = max(better, key=lambda label: better[label].mean)
             found = against(per_user, first)
-    least = None if margin is None else -margin * meeting.loc[first, "quality"]
-    tied = [label for label, d in found.items() if (d.low <= 0 <= d.high if least is None else d.low > least)]
+    near = None if margin is None else margin * meeting.loc[first, "quality"]
+    tied = [label for label, d in found.items() if (d.low <= 0 <= d.high if near is None else -near < d.low <= near)]
     ties = ranked(meeting.loc[[first, *tied]], "index_bytes")
     if prefer == "quality":
         smallest = ties[ties["index_bytes"] <= ties["index_bytes"].min() * (1 + SAME_COST)]

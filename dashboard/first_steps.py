@@ -32,8 +32,7 @@ def show(what: str = TRADEOFFS, elsewhere: bool = False) -> None:
 @guarded
 def progress() -> None:
     """Offer the demo, or show how far the runs are; hand over to the chart once a point is there."""
-    if len(points := data.points()):
-        st.session_state["t_datasets"] = points["dataset"].unique().tolist()[:1]  # not the reference study's any more
+    if len(data.points()):
         st.rerun()
     runs, asked = data.live_runs(), commands.asked_for()
     active = runs[runs["state"].isin(data.WAITING)]

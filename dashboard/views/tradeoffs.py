@@ -22,6 +22,9 @@ from dashboard.tradeoff_controls import Filters, View, choose_filters, choose_vi
 from dashboard.tradeoff_parts import Chosen, actions, beneath, clicked
 from dashboard.widgets import guarded, plain
 
+NEWCOMER = "t_newcomer"
+"""Whether nothing was measured here when this session last saw the page."""
+
 
 def render() -> None:
     """Draw the page."""
@@ -29,6 +32,9 @@ def render() -> None:
     drawn_from, points = data.snapshot(), data.points()  # in this order: what is published between is seen by `watch`
     if points.empty:
         first_steps.show()
+    elif st.session_state.get(NEWCOMER):
+        st.session_state["t_datasets"] = points["dataset"].unique().tolist()[:1]  # not the reference study's any more
+    st.session_state[NEWCOMER] = points.empty
     table = shipped_parts.choose()
     if table.empty:
         return

@@ -96,8 +96,10 @@ def test_the_fastest_is_of_those_that_the_machine_timed(reference, monkeypatch):
 
 
 def test_a_preference_for_memory_takes_the_least(reference):
-    found = decided(Budget("recall@20", keep=0.93, latency="latency_p50_us"), "index_bytes")
+    found = decided(Budget("recall@20", keep=0.95, latency="latency_p50_us"), "index_bytes")
     assert found.table.loc[found.best, "index_bytes"] == found.meeting["index_bytes"].min()
+    floats = found.table.index[found.table["quantizer"] == "float32"]
+    assert found.differences[floats[0]].low > 0 and not set(floats) & set(found.ties), "better, and not called as good"
 
 
 def test_a_newcomer_is_told_what_to_ship_by_the_reference_until_something_is_measured(show, root, reference):

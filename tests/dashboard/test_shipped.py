@@ -8,6 +8,7 @@ from dashboard import data, export, frontiers, results, shipped, shipped_parts
 from dashboard.tradeoff_controls import EVERY
 from engine.measure.synthetic_runs import HARDWARE
 from engine.store import inbox
+from tests.dashboard import make_runs
 from tests.dashboard.conftest import button, texts
 from tests.study.shipped_rows import ship
 
@@ -38,6 +39,16 @@ def test_a_newcomer_sees_curves_and_is_offered_the_demo(show, root, reference):
     assert "Nothing is measured on this machine yet" in texts(app)
     button(app, "Run the demo sweep").click().run()
     assert len([c for _, c in inbox.pending(root) if c["command"] == "submit"]) == 8
+
+
+def test_a_newcomer_s_first_own_points_take_the_place_of_the_reference(show, root, reference):
+    """Whatever draws the page anew: the first steps, or what watches for points."""
+    app = show("tradeoffs")
+    make_runs.make_runs(root, 8)
+    app.run()
+    assert app.multiselect(key="t_datasets").value == ["demo"]
+    app.multiselect(key="t_datasets").set_value(["gowalla"]).run()
+    assert app.multiselect(key="t_datasets").value == ["gowalla"], "what is chosen then stays"
 
 
 def test_one_click_hides_the_reference(show, runs, reference):
