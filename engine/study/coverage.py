@@ -1,6 +1,7 @@
 """How much of the study's plan has been run: what is missing is counted, never guessed from what is there."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import pandas as pd
 
@@ -8,7 +9,8 @@ from engine.spec import ModelSpec, RunSpec
 from engine.study.plan import STAGES, Planned, in_order, plan
 
 HOW = (
-    "Runs that are there, of those that are planned: each form with each seed. What is missing is missing from every "
+    "Runs that are there, of those that are planned: each form with so many seeds. A seed stands for any other: where "
+    "one of the plan's is missing of a form, one of no plan takes its place. What is missing is missing from every "
     "table and sentence above; `python -m engine study reference` runs it (`--dataset` for a set of your own; peers "
     "need the extra `peers`; with `--missing` that alone, and the rest of a model that another machine measured)."
 )
@@ -18,7 +20,7 @@ Model = tuple[str, int, ModelSpec]
 
 
 def rows(runs: pd.DataFrame) -> Iterator[list[str]]:
-    """Yield each stage's name, what it is, and on each of `datasets` how many of its runs have rows: ``12 of 36``; a
+    """Yield each stage's name, what it is, and on each of `datasets` how many of its runs are `there`: ``12 of 36``; a
     dash where it has none.
 
     Parameters
@@ -26,7 +28,8 @@ def rows(runs: pd.DataFrame) -> Iterator[list[str]]:
     runs : the shipped runs (`engine.store.reference.runs`); those that the plan does not have are not counted.
     """
     names = datasets(runs)
-    planned, done = plan(names), _done(runs)
+    planned = plan(names)
+    done = there(planned, _done(runs))
     for stage, words in STAGES.items():
         cells = []
         for name in names:
@@ -36,8 +39,8 @@ def rows(runs: pd.DataFrame) -> Iterator[list[str]]:
 
 
 def missing(asked: Sequence[Planned], runs: pd.DataFrame, hardware: str) -> list[Planned]:
-    """Return what of ``asked`` has no row, in the plan's order, and with it what has rows of the same model (data set,
-    settings and seed) that another machine measured: `engine.study.collect` keeps a model's rows of one machine.
+    """Return what of ``asked`` is not `there`, in the plan's order, and with it what has rows of the same model (data
+    set, settings and seed) that another machine measured: `engine.study.collect` keeps a model's rows of one machine.
 
     Parameters
     ----------
@@ -45,14 +48,28 @@ def missing(asked: Sequence[Planned], runs: pd.DataFrame, hardware: str) -> list
     hardware : this machine's name (`engine.measure.machine.machine`).
     """
     done = _done(runs)
-    lacking = {key(run.spec, run.form) for run in asked} - set(done)
+    names, seeds = dict.fromkeys(run.spec.dataset for run in asked), {run.spec.model.seed for run in asked}
+    lacking = {key(run.spec, run.form) for run in asked} - set(done) - there(plan(list(names)), done)
     elsewhere = {model(of) for of, machine in done.items() if machine != hardware} & {model(of) for of in lacking}
     wanted = lacking | {of for of in done if model(of) in elsewhere}
-    names, seeds = dict.fromkeys(run.spec.dataset for run in asked), {run.spec.model.seed for run in asked}
     every: dict[Key, Planned] = {}
     for run in (*plan(list(names)), *asked, *plan(list(names), sorted(seeds))):
         every.setdefault(key(run.spec, run.form), run)
     return [run for of, run in every.items() if of in wanted]
+
+
+def there(planned: Iterable[Planned], done: Collection[Key]) -> set[Key]:
+    """Return the planned runs that are done, and those whose place another took: the same form and model with a seed
+    that the plan does not have of it. Seeds are alike: it is their number that intervals need.
+    """
+    keys = dict.fromkeys(key(run.spec, run.form) for run in planned)
+    spare = Counter(_seedless(of) for of in done if of not in keys)
+    found = {of for of in keys if of in done}
+    for of in keys:
+        if of not in found and spare[_seedless(of)]:
+            spare[_seedless(of)] -= 1
+            found.add(of)
+    return found
 
 
 def datasets(runs: pd.DataFrame) -> list[str]:
@@ -83,6 +100,11 @@ def model(of: Key) -> Model:
     """Return what a run shares with all of its model: data set, the split's seed and the settings."""
     dataset, _, split_seed, _, model = of
     return dataset, split_seed, model
+
+
+def _seedless(of: Key) -> Key:
+    dataset, form, split_seed, query_bits, model = of
+    return dataset, form, split_seed, query_bits, model.model_copy(update={"seed": 0})
 
 
 def _done(runs: pd.DataFrame) -> dict[Key, str | None]:
