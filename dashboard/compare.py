@@ -42,14 +42,18 @@ def written(keys: Sequence[Key]) -> str:
     return ",".join(f"{run_id}:{bits}" for run_id, bits in keys)
 
 
-def suggested(points: pd.DataFrame, runs: pd.DataFrame) -> list[Key]:
+def suggested(points: pd.DataFrame) -> list[Key]:
     """Return a comparison worth a look: the float32 run of the newest data set, and what lies on the frontier below.
 
     All have one checkpoint, so that quantizing alone is compared. Empty where there are not two such points.
+
+    Parameters
+    ----------
+    points : with "checkpoint"
     """
     if points.empty or any(column not in points for column in SUGGESTED):
         return []
-    table = points.merge(runs[["run_id", "checkpoint"]], on="run_id").sort_values("finished", ascending=False)
+    table = points.sort_values("finished", ascending=False)
     floats = table[(table["quantizer"] == "float32") & table["checkpoint"].notna()]
     if floats.empty:
         return []
@@ -109,10 +113,10 @@ def differs(found: pd.DataFrame) -> pd.Series:
     return found.ne(found.iloc[:, 0], axis=0).any(axis=1)
 
 
-def change(mean: float, low: float, high: float) -> str:
-    """Return a difference with its interval in words: ``-0.0012 (-0.0018 to -0.0006)``."""
+def change(mean: float, low: float, high: float, every: str = "user") -> str:
+    """Return a difference with its interval in words: ``-0.0012 (-0.0018 to -0.0006)``; ``every``: what it is over."""
     if mean == low == high == 0:
-        return "the same for every user"
+        return f"the same for every {every}"
     apart = "" if low > 0 or high < 0 else ", can't be told apart"
     return f"{mean:+.4f} ({low:+.4f} to {high:+.4f}){apart}"
 

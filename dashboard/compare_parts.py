@@ -1,16 +1,17 @@
 """The parts of the Compare page: settings, figures, and who loses."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import compare, comparison, labels, ruler, who_loses
 from dashboard.compare import LETTERS
 from dashboard.comparison import Group, Paired
 from dashboard.labels import QUALITY
-from dashboard.widgets import plain
+from dashboard.widgets import LINK, plain
 from engine.store.lists import LIST_K
 
 Rows = Sequence[dict[str, Any]]
@@ -25,10 +26,10 @@ GROUPS_HELP = (
 )
 
 
-def settings(rows: Rows, heads: Sequence[str], everything: bool) -> None:
-    """Show the settings that differ; the others in one line, or in the table as well."""
+def settings(columns: Sequence[Mapping[str, str]], heads: Sequence[str], everything: bool) -> None:
+    """Show of each point's settings those that differ; the others in one line, or in the table as well."""
     st.subheader("Settings", anchor=False)
-    found = compare.table([compare.settings(row) for row in rows], heads)
+    found = compare.table(columns, heads)
     apart = compare.differs(found)
     shown = found if everything else found[apart]
     if len(shown):
@@ -84,16 +85,8 @@ def figures(rows: Rows, heads: Sequence[str], found: Paired | None, there: Seque
 def losers(rows: Rows, heads: Sequence[str], found: Paired, there: Sequence[int], k: int) -> None:
     """Show recall by the items' popularity and by the users' activity: what a mean over all hides."""
     st.subheader("Who loses", anchor=False, help=GROUPS_HELP)
-    kind = st.segmented_control(
-        "Show", [CHANGE, "Recall"], default=CHANGE, key="c_show", required=True, bind="query-params",
-    )  # fmt: skip
-    points = pd.DataFrame(
-        [
-            {"quantizer": rows[p]["quantizer"], "query_bits": rows[p]["query_bits"], "letter": LETTERS[p],
-             "head": heads[p]}
-            for p in there
-        ]
-    )  # fmt: skip
+    relative = shown_relative()
+    points = marks(rows, heads, there)
     split, key = rows[0]["split"], (rows[0]["run_id"], int(rows[0]["query_bits"]))
     left, right = st.columns(2)
     with left:
@@ -102,36 +95,57 @@ def losers(rows: Rows, heads: Sequence[str], found: Paired, there: Sequence[int]
             short = f"lists are kept to {LIST_K} places" if k > LIST_K else "lists or prepared data are gone"
             st.caption(f"Not known at k = {k}: {short}.")
         else:
-            who = comparison.popularity_of(split)
-            _groups(found.popularity, points, "items", who_loses.POPULARITY, kind == CHANGE, k, who)
+            groups(found.popularity, points, "items", who_loses.POPULARITY, relative, k)
+            _who("items", who_loses.POPULARITY, comparison.popularity_of(split))
     with right:
         st.markdown("**Users by activity**")
         if found.activity is None:
             st.caption(f"Not known at k = {k}: recall was not kept, or the prepared data is gone.")
         else:
-            who = comparison.activity_of(split, key)
-            _groups(found.activity, points, "users", who_loses.ACTIVITY, kind == CHANGE, k, who)
+            groups(found.activity, points, "users", who_loses.ACTIVITY, relative, k)
+            _who("users", who_loses.ACTIVITY, comparison.activity_of(split, key))
 
 
-def _groups(
-    table: pd.DataFrame, points: pd.DataFrame, whose: str, groups: Sequence[str], relative: bool, k: int,
-    who: dict[int, Group],
+def places(n: int) -> list[DeltaGenerator]:
+    """Return where n cards are drawn: three in a row at most, or words would be cut in a narrow window."""
+    across = n if n <= 3 else 2 if n == 4 else 3
+    return [place for _ in range(0, n, across) for place in st.columns(across)][:n]
+
+
+def shown_relative() -> bool:
+    """Draw the choice between recall and its change against the base; return whether it is the change."""
+    kind = st.segmented_control("Show", [CHANGE, "Recall"], default=CHANGE, key="c_show", required=True, **LINK)
+    return kind == CHANGE
+
+
+def marks(rows: Rows, heads: Sequence[str], there: Sequence[int]) -> pd.DataFrame:
+    """Return how the points at these places are drawn: see `who_loses.figure`."""
+    named = ("quantizer", "query_bits")
+    return pd.DataFrame([{n: rows[p][n] for n in named} | {"letter": LETTERS[p], "head": heads[p]} for p in there])
+
+
+def groups(
+    table: pd.DataFrame, points: pd.DataFrame, whose: str, names: Sequence[str], relative: bool, k: int
 ) -> None:  # fmt: skip
-    """Draw one chart, say who loses most, and give the same as a table."""
+    """Draw what each point reaches in each group as a chart, say who loses most, and give the same as a table."""
     title = f"recall@{k}" + (f", change against {LETTERS[0]}" if relative else "")
-    figure = who_loses.figure(table, points, groups, title, relative)
+    figure = who_loses.figure(table, points, names, title, relative)
     of = (points.to_csv(), k, relative)
     ruler.chart(figure, f"c_{whose}", f"{title} by group of {whose}; a table follows.", of, halves=True)
     heads = [plain(head) for head in points["head"]]
-    words = [f"- {heads[p]}: {who_loses.verdict(table, p, groups)}." for p in range(1, len(points))]
+    words = [f"- {heads[p]}: {who_loses.verdict(table, p, names)}." for p in range(1, len(points))]
     st.markdown("\n".join(words))
     cells = {
-        groups[g]: [plain(_cell(row, relative)) for row in own.sort_values("point").to_dict("records")]
+        names[g]: [plain(_cell(row, relative)) for row in own.sort_values("point").to_dict("records")]
         for g, own in table.groupby("group")
     }
     st.table(pd.DataFrame(cells, index=pd.Index(heads, name="")))
+
+
+def _who(whose: str, names: Sequence[str], who: dict[int, Group]) -> None:
+    """Say who is in each group."""
     sizes = [
-        f"**{groups[g]}**: {group.size:,} {whose} with {group.least:,} to {group.most:,} interactions in training"
+        f"**{names[g]}**: {group.size:,} {whose} with {group.least:,} to {group.most:,} interactions in training"
         for g, group in who.items()
     ]
     lone = f" All {whose} have equally many, so there is one group." if len(who) < 2 else ""
@@ -142,5 +156,5 @@ def _cell(row: dict[str, Any], relative: bool) -> str:
     """Return recall with its interval, or with the change against the base and the interval of that."""
     share = f"{row['share']:.4f}"
     if not relative:
-        return f"{share} ({row['low']:.4f} to {row['high']:.4f})"
+        return share if pd.isna(row["low"]) else f"{share} ({row['low']:.4f} to {row['high']:.4f})"
     return share if row["point"] == 0 else f"{share}, {who_loses.percent(row)}"

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import commands, data, demo, shipped, widgets
-from dashboard.widgets import NEW_RUN_PAGE, QUEUE_PAGE, TRADEOFFS_PAGE, guarded, progress_card, run_name, sentence
+from dashboard.widgets import NEW_RUN_PAGE, QUEUE_PAGE, guarded, progress_card, run_name, sentence
 from engine.errors import FewbitsError
 
 TRADEOFFS = (
@@ -13,18 +13,13 @@ TRADEOFFS = (
 )
 
 
-def show(what: str = TRADEOFFS, elsewhere: bool = False) -> None:
-    """Say what a page shows once a run is finished, and offer the demo sweep; ``elsewhere``: the reference study is on
-    another page.
-    """
+def show(what: str = TRADEOFFS) -> None:
+    """Say what a page shows once a run is finished, and offer the demo sweep."""
     where = "**Nothing is measured on this machine yet:** " if shipped.version() else "**Nothing is measured yet:** "
     st.markdown(
         f"Here you will see {what}. {where}the demo trains one small model on "
         "built-in synthetic data and measures it in eight formats, from 32 bits down to 1."
     )
-    if elsewhere and shipped.version():
-        st.markdown("What was measured elsewhere, the reference study, is on the Trade-offs page.")
-        st.page_link(TRADEOFFS_PAGE, label="Go to Trade-offs", icon=":material/show_chart:")
     progress()
 
 

@@ -39,20 +39,35 @@ def instead(newcomer: bool) -> bool:
     """Draw Budget's switch to the shipped rows, where there are any; return whether they are used instead of one's
     own. A newcomer has nothing else, and no switch.
     """
+    return bool(shipped.version()) and _switch(
+        newcomer, "Reference study", "b_reference",
+        "Decide by the results that come with Fewbits instead of your own: their times are of another machine, and "
+        "configurations are compared seed by seed, since no users come with them.",
+    )  # fmt: skip
+
+
+def over_seeds(newcomer: bool) -> bool:
+    """Draw Compare's switch to configurations over their seeds, the shipped ones among them; return whether it is on.
+    A newcomer has nothing else, and no switch.
+    """
+    return _switch(
+        newcomer, "Over seeds", "c_seeds",
+        "Compare configurations over all their seeds, those that come with Fewbits as well: means, and differences "
+        "seed by seed. Off: single runs, user by user.",
+    )  # fmt: skip
+
+
+def _switch(newcomer: bool, label: str, key: str, told: str) -> bool:
     try:
         there = shipped.points()
     except FewbitsError as error:
         st.warning(sentence(error), icon=":material/inventory_2:")
         return False
-    if there.empty:
+    if newcomer and there.empty:
         return False
     with st.container(horizontal=True, vertical_alignment="center"):
-        on = newcomer or st.toggle(
-            "Reference study", key="b_reference", bind="query-params",
-            help="Decide by the results that come with Fewbits instead of your own: their times are of another "
-            "machine, and configurations are compared seed by seed, since no users come with them.",
-        )  # fmt: skip
-        if on:
+        on = newcomer or st.toggle(label, key=key, bind="query-params", help=told)
+        if on and len(there):
             words = "Until something is measured here, by " if newcomer else ""
             st.caption(words + shipped.about(there), width="content")
     return on
@@ -92,7 +107,7 @@ def openable(selected: Chosen, own: pd.DataFrame) -> Chosen:
         which = "The selected point is" if n == len(set(selected)) == 1 else f"{n} of the selected points are"
         st.info(
             f"{which} of the reference study: figures without lists, users or an index, so that they cannot be opened, "
-            "compared by users or taken home. To have all of that, choose the same settings on the New run page.",
+            "compared user by user or taken home. To have all of that, choose the same settings on the New run page.",
             icon=":material/inventory_2:",
         )
     return kept

@@ -56,6 +56,14 @@ def actions(chosen: Chosen, here: Chosen, rows: Rows, members: Mapping[tuple[str
             help=f"Side by side, with what differs. {COMPARED[0]} to {COMPARED[1]} points can be compared.{first}",
         ):  # fmt: skip
             st.switch_page(COMPARE_PAGE, query_params={"points": compare.written(here)})
+        several = len(here) < len(chosen) or any(len(own) > 1 for own in (members or {}).values())
+        if several and st.button(
+            "Compare over seeds", icon=":material/compare_arrows:", key="t_compare_seeds",
+            disabled=not COMPARED[0] <= len(chosen) <= COMPARED[1], type="secondary" if here else "primary",
+            help="Side by side: means over all seeds, and differences seed by seed. "
+            f"{COMPARED[0]} to {COMPARED[1]} points can be compared.",
+        ):  # fmt: skip
+            st.switch_page(COMPARE_PAGE, query_params={"points": compare.written(chosen), "c_seeds": "true"})
 
         def selected() -> pd.DataFrame:
             points = rows()

@@ -74,12 +74,12 @@ be told apart; of all that can't be told apart from the best, the Budget page sh
 configuration are averaged: quality by the mean, costs by the median; two configurations are compared on the seeds that
 both have, since another seed is another model. No users come with the reference study: by it, Budget compares seed by
 seed (Student's t), and as good is what loses less than 1 % of the best's quality for certain; three seeds tell little
-apart.
+apart. So does Compare with “Over seeds”.
 
 **Who loses?** A mean over all users can hide that the rare items were given up. Compare therefore counts users in
 thirds by the number of their training items (light, middle, heavy), and held-out items by popularity: the *head* is the
 most popular items that hold the first third of all training interactions, the *middle* those with the next third, the
-*tail* all others.
+*tail* all others. Over seeds, without users, there are two groups: the most popular tenth of the items, and all others.
 """
 HARDWARE = """
 A search reads the code of every item once. How long that takes depends on whether the index fits into the processor's

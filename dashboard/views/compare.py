@@ -1,13 +1,29 @@
-"""Compare: two to six points side by side, what differs, what it costs, and which users and items lose by it."""
+"""Compare: two to six points side by side, what differs, what it costs, and which users and items lose by it; or two to
+six configurations over their seeds, which need no users: the reference study's as well.
+"""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import compare, compare_parts, comparison, data, first_steps, labels, results
+from dashboard import (
+    compare,
+    compare_parts,
+    comparison,
+    data,
+    first_steps,
+    labels,
+    results,
+    seed_comparison,
+    seed_parts,
+    shipped,
+    shipped_parts,
+)
 from dashboard.compare import LETTERS, MOST, Key
 from dashboard.comparison import Paired
+from dashboard.seed_comparison import Known
 from dashboard.widgets import LINK, TRADEOFFS_PAGE, USERS_PAGE, plain, run_link, sentence
 from engine.errors import FewbitsError
 
@@ -18,44 +34,91 @@ SHOWN = (10, 50)
 def render() -> None:
     """Draw the page for ``?points=run_id:bits,…``; the first point is the base."""
     st.title("Compare", anchor=False)
-    if data.points().empty:
-        first_steps.show("what differs between configurations, what each costs, and who loses by it", elsewhere=True)
+    newcomer = data.points().empty
+    if newcomer:
+        first_steps.show("what differs between configurations, what each costs, and who loses by it")
+    over_seeds = shipped_parts.over_seeds(newcomer)
+    if newcomer and not over_seeds:
         return
-    st.markdown("Two to six configurations side by side: what differs, what each costs, and who loses by it.")
+    if over_seeds:
+        _over_seeds(seed_comparison.known())
+    else:
+        _points()
+
+
+def _points() -> None:
+    """Compare single points by the users that they share."""
+    st.markdown("Two to six points side by side: what differs, what each costs, and who loses by it.")
     name = data.snapshot()
     assert name is not None  # there are points
     known = comparison.offered(str(data.root()), name)
     keys = _choose(known)
     if len(keys) < 2:
-        _too_few(keys)
+        _too_few(keys, compare.suggested(results.described()))
         return
     rows = comparison.rows_of(keys)
     k, everything = _controls(keys, known, results.lengths(pd.DataFrame(rows)))
     heads = compare.short_names(rows, data.defaults())
     _cards(rows, heads, k)
     found, there = _paired(rows, keys, k, name)
-    compare_parts.settings(rows, heads, everything)
+    compare_parts.settings([compare.settings(row) for row in rows], heads, everything)
     compare_parts.figures(rows, heads, found, there, k)
     if found is not None:
         compare_parts.losers(rows, heads, found, there, k)
 
 
-def _choose(known: dict[Key, str]) -> list[Key]:
-    """Draw the choice of points, which the address holds; say what in the address is no point here."""
+def _over_seeds(found: Known) -> None:
+    """Compare configurations by the seeds that they share."""
+    st.markdown("Two to six configurations side by side, over all their seeds: what differs, and what each costs.")
+    keys = _choose(found.names, found.of)
+    if len(keys) < 2:
+        _too_few(keys, seed_comparison.suggested(found))
+        return
+    machines = seed_comparison.machines(found, keys)
+    machine = machines[0]
+    if len(machines) > 1:
+        told = "Times of different machines cannot be compared, so one counts at a time. Quality counts from all."
+        machine = st.selectbox("Times measured on", machines, key="c_hardware", help=told, **LINK)
+    rows = seed_comparison.rows_of(found, keys, machine)
+    k, everything = _controls(keys, found.names, results.lengths(pd.DataFrame(rows)))
+    heads = compare.short_names(rows, data.defaults())
+    seed_parts.cards(rows, heads)
+    compare_parts.settings([seed_parts.settings(row) for row in rows], heads, everything)
+    seed_parts.figures(found, keys, rows, heads, k)
+    seed_parts.losers(found, keys, rows, heads)
+
+
+def _choose(known: dict[Key, str], of: Mapping[Key, Key] | None = None) -> list[Key]:
+    """Draw the choice of points, which the address holds; say what in the address is no point here.
+
+    Parameters
+    ----------
+    of : any point → the one that stands for it; None: itself
+    """
     asked, odd = compare.parse(st.query_params.get("points", ""))
+    odd += [compare.written([key]) for key in asked if key not in (known if of is None else of)]
+    asked = asked if of is None else list(dict.fromkeys(of[key] for key in asked if key in of))
     keys = [key for key in asked if key in known]
-    odd += [compare.written([key]) for key in asked if key not in known]
     if odd:
         words = ", ".join(f"“{plain(part)}”" for part in odd[:3])
-        st.warning(f"There is no measured point {words} here. Choose others below.", icon=":material/search_off:")
+        more = " Those of the reference study are compared over seeds: switch that on." * (of is None and _shipped(odd))
+        st.warning(f"There is no measured point {words} here. Choose others below.{more}", icon=":material/search_off:")
     if len(keys) > MOST:
         st.warning(f"{len(keys)} points were asked for: the first {MOST} are compared.", icon=":material/filter_6:")
     st.session_state["c_points"] = keys[:MOST]
     return st.multiselect(
         "Points", list(known), format_func=lambda key: known.get(key, ""), key="c_points", max_selections=MOST,
         on_change=lambda: _go(st.session_state["c_points"]), placeholder="choose two to six, or type to search",
-        help="A run and how its users are searched. The first is the base that the others are compared with.",
+        help=f"A {'run' if of is None else 'configuration'} and how its users are searched. The first is the base that "
+        "the others are compared with.",
     )  # fmt: skip
+
+
+def _shipped(parts: list[str]) -> bool:
+    """Return whether any part of an address names a run of the reference study."""
+    ids = {part.rpartition(":")[0] for part in parts}
+    there = shipped.runs()
+    return len(there) > 0 and bool(there["run_id"].isin(ids).any())
 
 
 def _go(keys: list[Key]) -> None:
@@ -66,18 +129,17 @@ def _go(keys: list[Key]) -> None:
         st.query_params.pop("points", None)
 
 
-def _too_few(keys: list[Key]) -> None:
+def _too_few(keys: list[Key], wanted: list[Key]) -> None:
     """Say what to choose, and offer a comparison that is worth a look."""
     more = "one more point" if keys else "two to six points"
     st.info(f"Choose {more} above, or select points on the Trade-offs page.", icon=":material/compare_arrows:")
-    wanted = compare.suggested(data.points(), data.runs())
     with st.container(horizontal=True, vertical_alignment="center"):
         if wanted:
             st.button(
                 f"Compare float32 with {len(wanted) - 1} on the frontier", type="primary", icon=":material/compare:",
                 on_click=_go, args=(wanted,), key="c_suggested",
-                help="The float32 run of the data set measured last, and runs of the same model on the frontier of "
-                "recall@20 against bytes per item.",
+                help="float32 on the first data set, and what lies on the frontier of recall@20 against bytes per item "
+                "with the same model.",
             )  # fmt: skip
         st.page_link(TRADEOFFS_PAGE, label="Go to Trade-offs", icon=":material/show_chart:")
 
@@ -106,7 +168,7 @@ def _controls(keys: list[Key], known: dict[Key, str], lengths: list[int]) -> tup
 def _cards(rows: list[dict[str, Any]], heads: list[str], k: int) -> None:
     """Say which letter is which point, with links to its run and its users."""
     models, sets = {labels.model(row) for row in rows}, {row["dataset"] for row in rows}
-    for column, row, head in zip(st.columns(len(rows)), rows, heads, strict=True):
+    for column, row, head in zip(compare_parts.places(len(rows)), rows, heads, strict=True):
         with column.container(border=True, height="stretch"):
             letter, name = head.split(" ", 1)
             st.markdown(f"**{letter}** · {plain(name)}" + (" :gray-badge[base]" if letter == LETTERS[0] else ""))

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dashboard import compare, comparison, data, who_loses
+from dashboard import compare, comparison, data, results, who_loses
 from engine.errors import FewbitsError
 from engine.frontier import interval
 from tests.dashboard import make_runs
@@ -121,10 +121,10 @@ def test_points_of_other_users_are_refused(runs, root):
 
 
 def test_the_suggestion_is_float32_and_the_frontier_of_its_model(runs):
-    keys = compare.suggested(data.points(), data.runs())
+    keys = compare.suggested(results.described())
     assert keys[0] == (runs[0], 32) and 2 <= len(keys) <= compare.MOST
     assert runs[0] not in [run_id for run_id, _ in keys[1:]]
-    assert compare.suggested(data.points().head(0), data.runs()) == []
+    assert compare.suggested(results.described().head(0)) == []
 
 
 # --- The page.

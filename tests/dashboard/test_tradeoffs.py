@@ -153,9 +153,10 @@ def test_selected_points_can_be_opened_compared_or_exported(runs, n, can_compare
     assert app.get("download_button")
 
 
-def test_points_whose_runs_are_elsewhere_can_be_exported_alone(runs):
+def test_points_whose_runs_are_elsewhere_can_be_exported_and_compared_over_seeds_alone(runs):
     app = chosen(3, here=0)
-    assert "3 points selected" in texts(app) and not app.button and app.get("download_button")
+    assert "3 points selected" in texts(app) and app.get("download_button")
+    assert [b.label for b in app.button] == ["Compare over seeds"]
     app = chosen(3, here=2)
     assert "3 points selected" in texts(app) and button(app, "Compare these 2")
 
