@@ -125,13 +125,14 @@ def marks(rows: Rows, heads: Sequence[str], there: Sequence[int]) -> pd.DataFram
 
 
 def groups(
-    table: pd.DataFrame, points: pd.DataFrame, whose: str, names: Sequence[str], relative: bool, k: int
+    table: pd.DataFrame, points: pd.DataFrame, whose: str, names: Sequence[str], relative: bool, k: int,
+    halves: bool = True,
 ) -> None:  # fmt: skip
     """Draw what each point reaches in each group as a chart, say who loses most, and give the same as a table."""
     title = f"recall@{k}" + (f", change against {LETTERS[0]}" if relative else "")
     figure = who_loses.figure(table, points, names, title, relative)
     of = (points.to_csv(), k, relative)
-    ruler.chart(figure, f"c_{whose}", f"{title} by group of {whose}; a table follows.", of, halves=True)
+    ruler.chart(figure, f"c_{whose}", f"{title} by group of {whose}; a table follows.", of, halves=halves)
     heads = [plain(head) for head in points["head"]]
     words = [f"- {heads[p]}: {who_loses.verdict(table, p, names)}." for p in range(1, len(points))]
     st.markdown("\n".join(words))

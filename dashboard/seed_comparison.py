@@ -4,6 +4,7 @@ A configuration is known by the point of its first seed; an address may name tha
 seeds, differences are seed by seed, both with Student's 95 % interval; costs are medians on one machine.
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +16,15 @@ import streamlit as st
 from dashboard import budget, compare, data, frontiers, labels, naming, results, seeds, shipped
 from dashboard.budget import Difference, Seeds
 from dashboard.compare import Key
+from engine.errors import FewbitsError
 from engine.study.figures import Figure, figure
 
 SHARE = "_share"
 GROUPS = ("head", "tail")
 """Of the items, by popularity: `engine.study.tail`."""
 TIMES = [axis.column for axis in labels.COSTS.values() if axis.timed]
+SAME = ["dataset", "tested", "source"]
+"""What configurations have in common whose seeds are paired: test items, and where their models were trained."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +32,11 @@ class Known:
     """All configurations. Not to be changed: it is shared."""
 
     points: pd.DataFrame
-    """Each seed's point; its row's label is in ``members``."""
+    """Each seed's point."""
+    table: pd.DataFrame
+    """`seeds.merged` of them; "run_id" and "query_bits" are a configuration's key."""
     members: dict[Key, list[Any]]
-    """Configuration → its points, the first seed's first."""
+    """Configuration → the labels of its ``points``, the first seed's first."""
     names: dict[Key, str]
     """Configuration → how it is called; no two alike."""
     of: dict[Key, Key]
@@ -38,71 +44,83 @@ class Known:
 
 
 def known() -> Known:
-    """Return the configurations that were measured here or are shipped."""
+    """Return the configurations that were measured here or are shipped; where those cannot be read, one's own."""
     return _known(str(data.root()), data.snapshot(), shipped.version())
 
 
 @st.cache_resource(show_spinner="putting seeds together", max_entries=2)
 def _known(root: str, snapshot: str | None, version: str) -> Known:
-    points = shipped.beside(results.described()).reset_index(drop=True)
-    floats = shipped.floats(points) if len(points) else points
-    for column in [f"recall@{k}" for k in results.lengths(points)]:
-        if column in points:
-            points = frontiers.share_of_float(points, column, floats)
-    ordered = points.sort_values("seed", kind="stable") if len(points) else points
-    keys = [key for key in seeds.KEYS if key in ordered]
-    groups = ordered.groupby(keys, dropna=False, sort=False) if len(points) else ()
-    labelled = zip(ordered["run_id"], ordered["query_bits"].astype(int), strict=True) if len(points) else ()
-    pairs = dict(zip(ordered.index, labelled, strict=True))
-    members = {pairs[own.index[0]]: own.index.tolist() for _, own in groups}
-    of = {pairs[label]: key for key, own in members.items() for label in own}
-    return Known(points, members, _names(points, members), of)
+    own = results.described()
+    tables = [own.assign(source="own")] if len(own) else []
+    with contextlib.suppress(FewbitsError):  # the page says so beside its switch
+        tables += [shipped.points()] if len(shipped.points()) else []
+    if not tables:
+        return Known(pd.DataFrame(), pd.DataFrame(), {}, {}, {})
+    points = pd.concat(tables, ignore_index=True)
+    for column in (f"recall@{k}" for k in results.lengths(points) if f"recall@{k}" in points):
+        points = frontiers.share_of_float(points, column)
+    here = set(own["run_id"]) if len(own) else set()
+    rows, members, of = [], {}, {}
+    for source, part in points.groupby("source", sort=False):
+        pairs = zip(part["run_id"], part["query_bits"].astype(int), strict=True)
+        label = dict(zip(pairs, part.index, strict=True))
+        for row in seeds.merged(part, by_machine=False).to_dict("records"):
+            named = [pair for pair in row["members"] if source == "own" or pair[0] not in here]
+            if named:  # else all of it was measured here as well, and goes by that
+                members[named[0]] = [label[pair] for pair in row["members"]]
+                of |= dict.fromkeys(named, named[0])
+                rows.append({**row, "run_id": named[0][0]})
+    table = pd.DataFrame(rows)
+    return Known(points, table, members, _names(table), of)
 
 
-def _names(points: pd.DataFrame, members: Mapping[Key, Sequence[Any]]) -> dict[Key, str]:
+def _names(table: pd.DataFrame) -> dict[Key, str]:
     """Return names, the data sets in the order of Trade-offs, and in each the largest first."""
-    if points.empty:
-        return {}
-    first = points.loc[[own[0] for own in members.values()]].assign(key=list(members))
-    first["seeds"] = [points.loc[own, "seed"].nunique() for own in members.values()]
-    first["place"] = first["dataset"].map({name: n for n, name in enumerate(shipped.datasets(points))})
+    places = {name: number for number, name in enumerate(shipped.datasets(table))}
+    first = table.assign(place=table["dataset"].map(places))
     first = first.sort_values(["place", "source", "encoder", "dim", "bytes_per_item"], ascending=[True] * 4 + [False])
-    words = [labels.point(row) for row in first.to_dict("records")]
-    words = [f"{word} · reference" * (s == "reference") or word for word, s in zip(words, first["source"], strict=True)]
+    rows = first.to_dict("records")
+    words = [labels.point(row) + " · reference" * (row["source"] == "reference") for row in rows]
     named = naming.told_apart(words, first["settings"].tolist(), first["run_id"].tolist())
-    return dict(zip(first["key"], named, strict=True))
+    return {(row["run_id"], int(row["query_bits"])): name for row, name in zip(rows, named, strict=True)}
 
 
 def suggested(known: Known) -> list[Key]:
     """Return a comparison worth a look: of the first data set's most measured model, float32 and the frontier."""
-    if known.points.empty:
+    if known.table.empty:
         return []
-    first = known.points[known.points["dataset"] == shipped.datasets(known.points)[0]]
-    merged = seeds.merged(first, by_machine=False)
-    return compare.suggested(merged[merged["checkpoint"] == merged["checkpoint"].mode()[0]])
+    first = known.table[known.table["dataset"] == shipped.datasets(known.table)[0]]
+    return compare.suggested(first[first["checkpoint"] == first["checkpoint"].mode()[0]])
 
 
 def machines(known: Known, keys: Sequence[Key]) -> list[str]:
-    """Return the machines on which the configurations were measured, that of most of them first."""
-    counted = pd.Series([name for key in keys for name in known.points.loc[known.members[key], "hardware"].unique()])
-    return list(counted.value_counts().index)
+    """Return the machines of those configurations that were measured on several, that of most of them first."""
+    of = [known.points.loc[known.members[key], "hardware"].dropna().unique() for key in keys]
+    return list(
+        pd.Series([name for names in of if len(names) > 1 for name in names], dtype=object).value_counts().index
+    )
 
 
-def rows_of(known: Known, keys: Sequence[Key], machine: str) -> list[dict[str, Any]]:
-    """Return a row for each configuration: that of its first seed, with "seeds" and "spec" (of its first run), and the
-    median of costs, times on ``machine``, or on its own where it was measured on one other alone.
+def rows_of(known: Known, keys: Sequence[Key], machine: str | None) -> list[dict[str, Any]]:
+    """Return a row for each configuration: that of its first seed, with the median of costs, "spec" (of its first run),
+    "of_seeds" and "machines".
+
+    Parameters
+    ----------
+    machine : whose times count of what was measured on several; None: there is no such configuration
     """
-    specs = pd.concat([table[["run_id", "spec"]] for table in (data.runs(), shipped.runs()) if len(table)])
-    spec = specs.drop_duplicates("run_id").set_index("run_id")["spec"]
     rows = []
     for key in keys:
         own = known.points.loc[known.members[key]]
-        here = own[own["hardware"] == machine]
         row = seeds.merged(own, by_machine=False).iloc[0].to_dict()
+        here = own[own["hardware"] == machine]
         if len(here) and len(here) < len(own):
             timed = seeds.merged(here, by_machine=False).iloc[0]
             row |= {name: timed[name] for name in [*TIMES, seeds.DRIFT, "hardware"] if name in timed}
-        rows.append({**row, "spec": spec[row["run_id"]], "of_seeds": sorted(own["seed"].unique().tolist())})
+        runs = data.runs() if row["source"] == "own" else shipped.runs()
+        spec = runs.loc[runs["run_id"] == row["run_id"], "spec"].iloc[0]
+        named = own["hardware"].dropna().unique().tolist()
+        rows.append({**row, "spec": spec, "of_seeds": sorted(own["seed"].unique().tolist()), "machines": named})
     return rows
 
 
@@ -118,42 +136,40 @@ def mean(known: Known, key: Key, column: str) -> Figure | None:
     return figure(by_seed(known, key, column).values())
 
 
+def alike(known: Known, keys: Sequence[Key]) -> list[Key]:
+    """Return the configurations that have `SAME` in common with the first."""
+    of: Mapping[Key, list[Any]] = {key: known.points.loc[known.members[key][0], SAME].tolist() for key in keys}
+    return [key for key in keys if of[key] == of[keys[0]]]
+
+
 def differences(known: Known, keys: Sequence[Key], column: str) -> dict[Key, Difference]:
-    """Return configuration → its difference to the first one, of those with two seeds in common with it or more, and
-    the same test items.
+    """Return configuration → its difference to the first one, of those that are `alike` and have two seeds in common
+    with it or more.
     """
-    return budget.against_by_seed({key: by_seed(known, key, column) for key in _same(known, keys)}, keys[0])
+    return budget.against_by_seed({key: by_seed(known, key, column) for key in alike(known, keys)}, keys[0])
 
 
 def by_popularity(known: Known, keys: Sequence[Key]) -> pd.DataFrame:
-    """Return the recall@20 of each of `GROUPS`, as `dashboard.who_loses.shares` has it but for "of": of the
-    configurations that have the test items of the first; empty where it is not known of that or of no other.
+    """Return the recall@20 of each of `GROUPS`, as `dashboard.who_loses.shares` has it but for "of": of those that are
+    `alike`; empty where it is not known of the first or of no other.
     """
-    same, rows = _same(known, keys), []
+    same, rows = alike(known, keys), []
     for number, name in enumerate(GROUPS):
-        column = f"recall_{name}@20"
-        values = {key: by_seed(known, key, column) for key in same}
+        values = {key: by_seed(known, key, f"recall_{name}@20") for key in same}
         own = values[keys[0]]
         for key in (key for key in same if values[key]):
             share = figure(values[key].values())
             change = figure(values[key][s] / own[s] - 1 for s in values[key] if own.get(s))
-            assert share is not None  # of something
             rows.append({
                 "point": keys.index(key), "group": number, **_ends(("share", "low", "high"), share),
                 **_ends(("change", "change_low", "change_high"), change),
             })  # fmt: skip
-    found = pd.DataFrame(rows)
-    return found if len(found) and 0 in found["point"].array and found["point"].nunique() > 1 else pd.DataFrame()
+    there = {row["point"] for row in rows}
+    return pd.DataFrame(rows if 0 in there and len(there) > 1 else [])
 
 
 def _ends(names: tuple[str, str, str], of: Figure | None) -> dict[str, float]:
     """Return a figure and the ends of its interval by these names; NaN where there is none."""
-    mean, low, high = (np.nan,) * 3 if of is None else (of.mean, of.low, of.high)
-    known = of is not None and of.half is not None
-    return dict(zip(names, (mean, low, high) if known else (mean, np.nan, np.nan), strict=True))
-
-
-def _same(known: Known, keys: Sequence[Key]) -> list[Key]:
-    """Return the configurations that have the test items of the first."""
-    tested = {key: known.points.loc[known.members[key][0], ["dataset", "tested"]].tolist() for key in keys}
-    return [key for key in keys if tested[key] == tested[keys[0]]]
+    if of is None or of.half is None:
+        return dict(zip(names, (np.nan if of is None else of.mean, np.nan, np.nan), strict=True))
+    return dict(zip(names, (of.mean, of.low, of.high), strict=True))

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import compare, compare_parts, labels, seed_comparison
+from dashboard.budget import Difference
 from dashboard.compare import LETTERS, Key
 from dashboard.labels import QUALITY
 from dashboard.seed_comparison import SHARE, Known
@@ -19,7 +20,6 @@ GROUPS_HELP = (
     "each group that stand in the top 20, as mean over seeds; changes against the base are of the seeds that both "
     "have. Intervals are 95 %, Student's t."
 )
-NOT_MEASURED = "not measured"
 
 
 def cards(rows: Rows, heads: Sequence[str]) -> None:
@@ -33,21 +33,40 @@ def cards(rows: Rows, heads: Sequence[str]) -> None:
             st.caption(plain(" · ".join([row["dataset"], labels.queries(row["query_bits"]), labels.model(row)])))
 
 
+def unpaired(known: Known, keys: Sequence[Key]) -> None:
+    """Say which configurations have no difference to the base, and why."""
+    same = seed_comparison.alike(known, keys)
+    of = [set(known.points.loc[known.members[key], "seed"]) for key in keys]
+    if others := [LETTERS[place] for place, key in enumerate(keys) if key not in same]:
+        st.info(
+            f"{', '.join(others)}: another data set or split than the base {LETTERS[0]}, or models that were trained "
+            "on another machine. Their seeds have nothing in common, so no difference is given.",
+            icon=":material/info:",
+        )  # fmt: skip
+    if few := [LETTERS[p] for p, key in enumerate(keys) if p and key in same and len(of[p] & of[0]) < 2]:
+        st.info(
+            f"{', '.join(few)}: fewer than two seeds in common with the base {LETTERS[0]} (its seeds: "
+            f"{', '.join(map(str, sorted(of[0])))}), so no difference is given. More seeds of both would give one.",
+            icon=":material/info:",
+        )  # fmt: skip
+
+
 def settings(row: dict[str, Any]) -> dict[str, str]:
     """Return a configuration's settings as words: of all its seeds."""
     found = compare.settings(row)
-    return {("Seeds" if k == "Seed" else k): (", ".join(map(str, row["of_seeds"])) if k == "Seed" else v)
-            for k, v in found.items()}  # fmt: skip
+    whole = {"Seed": ("Seeds", ", ".join(map(str, row["of_seeds"]))),
+             "Measured on": ("Measured on", "; ".join(row["machines"]) or "unknown")}  # fmt: skip
+    return dict(whole.get(name, (name, value)) for name, value in found.items())
 
 
 def figures(known: Known, keys: Sequence[Key], rows: Rows, heads: Sequence[str], k: int) -> None:
     """Show means over seeds with differences seed by seed, and costs with ratios."""
     st.subheader("Figures", anchor=False)
     lines: dict[str, list[str]] = {}
-    share = f"recall@{k}{SHARE}"
-    kept = [seed_comparison.mean(known, key, share) for key in keys]
+    recall = [seed_comparison.mean(known, key, f"recall@{k}") for key in keys]
+    kept = [seed_comparison.mean(known, key, f"recall@{k}{SHARE}") for key in keys]
     if any(kept):
-        lines[f"Keeps of float32's recall@{k}"] = [_percent(figure) for figure in kept]
+        lines[f"Keeps of float32's recall@{k}"] = [_share(*both) for both in zip(kept, recall, strict=True)]
     for kind in QUALITY:
         lines |= _quality(known, keys, f"{kind}@{k}", labels.axis_title(f"{kind}@{k}"))
     lines |= compare.costs(rows)
@@ -68,14 +87,19 @@ def losers(known: Known, keys: Sequence[Key], rows: Rows, heads: Sequence[str]) 
     st.subheader("Who loses", anchor=False, help=GROUPS_HELP)
     table = seed_comparison.by_popularity(known, keys)
     if table.empty:
-        st.caption("Recall by the items' popularity is not known of these.")
+        st.caption(
+            f"Not known of {LETTERS[0]} beside another: recall by the items' popularity comes with the reference "
+            "study alone. Of your own runs it is counted user by user, with “Over seeds” off."
+        )
         return
     relative = compare_parts.shown_relative()
     st.markdown("**Items by popularity**")
-    there = table["point"].unique().tolist()
+    there = sorted(table["point"].unique().tolist())
     points = compare_parts.marks(rows, heads, there)
     table = table.assign(point=table["point"].map(there.index))
-    compare_parts.groups(table, points, "items", seed_comparison.GROUPS, relative, 20)
+    compare_parts.groups(table, points, "items", seed_comparison.GROUPS, relative, 20, halves=False)
+    if left := [LETTERS[place] for place in range(len(keys)) if place not in there]:
+        st.caption(f"Not known of {', '.join(left)}, or not of the same test items.")
 
 
 def _quality(known: Known, keys: Sequence[Key], column: str, title: str) -> dict[str, list[str]]:
@@ -88,19 +112,19 @@ def _quality(known: Known, keys: Sequence[Key], column: str, title: str) -> dict
     return {title: [_mean(figure) for figure in means], f"{title} against {LETTERS[0]}": ["base", *words]}
 
 
-def _change(difference: Any) -> str:
-    words = compare.change(*difference[:3], every="seed")
+def _change(difference: Difference) -> str:
+    words = compare.change(difference.mean, difference.low, difference.high, every="seed")
     return f"{words}, {difference.seeds} seeds"
 
 
 def _mean(figure: Figure | None) -> str:
     if figure is None:
-        return NOT_MEASURED
-    return f"{figure.mean:.4f}" + (f" ({figure.low:.4f} to {figure.high:.4f})" if figure.half else "")
+        return labels.share(None)
+    return f"{figure.mean:.4f}" + ("" if figure.half is None else f" ({figure.low:.4f} to {figure.high:.4f})")
 
 
-def _percent(figure: Figure | None) -> str:
-    if figure is None:
-        return "no float32 with the same model"
-    interval = f" ({100 * figure.low:.1f} to {100 * figure.high:.1f})" if figure.half else ""
-    return f"{100 * figure.mean:.1f} %{interval}"
+def _share(kept: Figure | None, recall: Figure | None) -> str:
+    if kept is None:
+        return labels.share(None) if recall is None else "no float32 with the same model"
+    interval = "" if kept.half is None else f" ({100 * kept.low:.1f} to {100 * kept.high:.1f})"
+    return f"{100 * kept.mean:.1f} %{interval}"

@@ -1,5 +1,6 @@
 """What pages show of the reference study: the click that hides it or asks for it, and what cannot be done with it."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pandas as pd
@@ -9,6 +10,8 @@ from dashboard import data, results, shipped
 from dashboard.widgets import sentence
 from engine.errors import FewbitsError
 
+OVER_SEEDS = "c_seeds"
+"""The key of Compare's switch."""
 FINDINGS_PAGE = "views/findings.py"
 Chosen = list[tuple[str, int]]
 
@@ -39,34 +42,40 @@ def instead(newcomer: bool) -> bool:
     """Draw Budget's switch to the shipped rows, where there are any; return whether they are used instead of one's
     own. A newcomer has nothing else, and no switch.
     """
-    return bool(shipped.version()) and _switch(
-        newcomer, "Reference study", "b_reference",
+    there = _there()
+    return not there.empty and _switch(
+        newcomer, there, "Reference study", "b_reference",
         "Decide by the results that come with Fewbits instead of your own: their times are of another machine, and "
         "configurations are compared seed by seed, since no users come with them.",
     )  # fmt: skip
 
 
-def over_seeds(newcomer: bool) -> bool:
+def over_seeds(newcomer: bool, on_change: Callable[[], None]) -> bool:
     """Draw Compare's switch to configurations over their seeds, the shipped ones among them; return whether it is on.
     A newcomer has nothing else, and no switch.
     """
-    return _switch(
-        newcomer, "Over seeds", "c_seeds",
+    there = _there()
+    return not (newcomer and there.empty) and _switch(
+        newcomer, there, "Over seeds", OVER_SEEDS,
         "Compare configurations over all their seeds, those that come with Fewbits as well: means, and differences "
-        "seed by seed. Off: single runs, user by user.",
+        "seed by seed. Off: single runs, user by user.", on_change,
     )  # fmt: skip
 
 
-def _switch(newcomer: bool, label: str, key: str, told: str) -> bool:
+def _there() -> pd.DataFrame:
+    """Return the shipped points; where they cannot be read, say so and return none."""
     try:
-        there = shipped.points()
+        return shipped.points()
     except FewbitsError as error:
         st.warning(sentence(error), icon=":material/inventory_2:")
-        return False
-    if newcomer and there.empty:
-        return False
+        return pd.DataFrame()
+
+
+def _switch(
+    newcomer: bool, there: pd.DataFrame, label: str, key: str, told: str, on_change: Callable[[], None] | None = None
+) -> bool:  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="center"):
-        on = newcomer or st.toggle(label, key=key, bind="query-params", help=told)
+        on = newcomer or st.toggle(label, key=key, bind="query-params", help=told, on_change=on_change)
         if on and len(there):
             words = "Until something is measured here, by " if newcomer else ""
             st.caption(words + shipped.about(there), width="content")

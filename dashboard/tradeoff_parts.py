@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard import compare, downloads, frontiers
 from dashboard.point_table import Listing
+from dashboard.shipped_parts import OVER_SEEDS
 from dashboard.widgets import open_run
 
 COMPARE_PAGE = "views/compare.py"
@@ -32,7 +33,7 @@ def actions(chosen: Chosen, here: Chosen, rows: Rows, members: Mapping[tuple[str
 
     Parameters
     ----------
-    here : those of the chosen whose runs are here: only they can be opened and compared
+    here : those of the chosen whose runs are here: only they can be opened and compared user by user
     members : the points of all seeds that one stands for, where it is a mean
     """
     n, runs = len(here), list(dict.fromkeys(run_id for run_id, _ in here))
@@ -55,7 +56,7 @@ def actions(chosen: Chosen, here: Chosen, rows: Rows, members: Mapping[tuple[str
             disabled=not COMPARED[0] <= n <= COMPARED[1], type="primary",
             help=f"Side by side, with what differs. {COMPARED[0]} to {COMPARED[1]} points can be compared.{first}",
         ):  # fmt: skip
-            st.switch_page(COMPARE_PAGE, query_params={"points": compare.written(here)})
+            _compare(here, over_seeds=False)
         several = len(here) < len(chosen) or any(len(own) > 1 for own in (members or {}).values())
         if several and st.button(
             "Compare over seeds", icon=":material/compare_arrows:", key="t_compare_seeds",
@@ -63,7 +64,7 @@ def actions(chosen: Chosen, here: Chosen, rows: Rows, members: Mapping[tuple[str
             help="Side by side: means over all seeds, and differences seed by seed. "
             f"{COMPARED[0]} to {COMPARED[1]} points can be compared.",
         ):  # fmt: skip
-            st.switch_page(COMPARE_PAGE, query_params={"points": compare.written(chosen), "c_seeds": "true"})
+            _compare(chosen, over_seeds=True)
 
         def selected() -> pd.DataFrame:
             points = rows()
@@ -72,6 +73,13 @@ def actions(chosen: Chosen, here: Chosen, rows: Rows, members: Mapping[tuple[str
 
         with st.popover("Export selection", icon=":material/download:", key="t_export"):
             downloads.table(selected, "fewbits-selection", "t_selected")
+
+
+def _compare(points: Chosen, over_seeds: bool) -> None:
+    """Open Compare; its switch keeps its place between visits, unless it is told."""
+    st.session_state[OVER_SEEDS] = over_seeds
+    told = {OVER_SEEDS: "true"} if over_seeds else {}
+    st.switch_page(COMPARE_PAGE, query_params={"points": compare.written(points), **told})
 
 
 def beneath(shown: pd.DataFrame, listing: Listing, rows: Rows) -> Chosen:

@@ -138,7 +138,9 @@ def verdict(table: pd.DataFrame, point: int, names: Sequence[str]) -> str:
     Two groups differ clearly where their intervals do not overlap: a cautious rule.
     """
     own = table[(table["point"] == point) & table["change_low"].notna()]
-    if own.empty or (own["change_high"] >= 0).all():
+    if own.empty:
+        return "too few to say who loses"
+    if (own["change_high"] >= 0).all():
         return "no group loses more than chance would explain"
     worst, best = own.sort_values("change").iloc[[0, -1]].to_dict("records")
     least, most = (f"{names[row['group']]} {percent(row)}" for row in (best, worst))

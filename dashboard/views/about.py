@@ -74,7 +74,7 @@ be told apart; of all that can't be told apart from the best, the Budget page sh
 configuration are averaged: quality by the mean, costs by the median; two configurations are compared on the seeds that
 both have, since another seed is another model. No users come with the reference study: by it, Budget compares seed by
 seed (Student's t), and as good is what loses less than 1 % of the best's quality for certain; three seeds tell little
-apart. So does Compare with “Over seeds”.
+apart. Compare with “Over seeds” pairs by seed as well.
 
 **Who loses?** A mean over all users can hide that the rare items were given up. Compare therefore counts users in
 thirds by the number of their training items (light, middle, heavy), and held-out items by popularity: the *head* is the

@@ -37,7 +37,9 @@ def render() -> None:
     newcomer = data.points().empty
     if newcomer:
         first_steps.show("what differs between configurations, what each costs, and who loses by it")
-    over_seeds = shipped_parts.over_seeds(newcomer)
+    elif _of_reference():
+        st.session_state[shipped_parts.OVER_SEEDS] = True
+    over_seeds = shipped_parts.over_seeds(newcomer, _own_alone)
     if newcomer and not over_seeds:
         return
     if over_seeds:
@@ -54,7 +56,8 @@ def _points() -> None:
     known = comparison.offered(str(data.root()), name)
     keys = _choose(known)
     if len(keys) < 2:
-        _too_few(keys, compare.suggested(results.described()))
+        told = "The float32 run of the data set measured last, and runs of the same model on the frontier of recall@20 "
+        _too_few(keys, compare.suggested(results.described()), told + "against bytes per item.")
         return
     rows = comparison.rows_of(keys)
     k, everything = _controls(keys, known, results.lengths(pd.DataFrame(rows)))
@@ -72,17 +75,21 @@ def _over_seeds(found: Known) -> None:
     st.markdown("Two to six configurations side by side, over all their seeds: what differs, and what each costs.")
     keys = _choose(found.names, found.of)
     if len(keys) < 2:
-        _too_few(keys, seed_comparison.suggested(found))
+        told = (
+            "float32 with the model that was measured most, and what lies on the frontier of recall@20 against bytes "
+        )
+        _too_few(keys, seed_comparison.suggested(found), told + "per item.")
         return
-    machines = seed_comparison.machines(found, keys)
-    machine = machines[0]
-    if len(machines) > 1:
-        told = "Times of different machines cannot be compared, so one counts at a time. Quality counts from all."
+    machine = None
+    if machines := seed_comparison.machines(found, keys):
+        told = "Some of these have seeds on several machines, whose times cannot be compared: those of one count. "
+        told += "Quality counts from all."
         machine = st.selectbox("Times measured on", machines, key="c_hardware", help=told, **LINK)
     rows = seed_comparison.rows_of(found, keys, machine)
     k, everything = _controls(keys, found.names, results.lengths(pd.DataFrame(rows)))
     heads = compare.short_names(rows, data.defaults())
     seed_parts.cards(rows, heads)
+    seed_parts.unpaired(found, keys)
     compare_parts.settings([seed_parts.settings(row) for row in rows], heads, everything)
     seed_parts.figures(found, keys, rows, heads, k)
     seed_parts.losers(found, keys, rows, heads)
@@ -96,29 +103,41 @@ def _choose(known: dict[Key, str], of: Mapping[Key, Key] | None = None) -> list[
     of : any point → the one that stands for it; None: itself
     """
     asked, odd = compare.parse(st.query_params.get("points", ""))
-    odd += [compare.written([key]) for key in asked if key not in (known if of is None else of)]
-    asked = asked if of is None else list(dict.fromkeys(of[key] for key in asked if key in of))
-    keys = [key for key in asked if key in known]
+    of = of or dict(zip(known, known, strict=True))
+    odd += [compare.written([key]) for key in asked if key not in of]
+    keys = list(dict.fromkeys(of[key] for key in asked if key in of))
     if odd:
         words = ", ".join(f"“{plain(part)}”" for part in odd[:3])
-        more = " Those of the reference study are compared over seeds: switch that on." * (of is None and _shipped(odd))
-        st.warning(f"There is no measured point {words} here. Choose others below.{more}", icon=":material/search_off:")
+        st.warning(f"There is no measured point {words} here. Choose others below.", icon=":material/search_off:")
+    if len(keys) < len(asked) - sum(key not in of for key in asked):
+        st.info("Some of these points are seeds of one configuration: they count as one.", icon=":material/filter_1:")
     if len(keys) > MOST:
         st.warning(f"{len(keys)} points were asked for: the first {MOST} are compared.", icon=":material/filter_6:")
     st.session_state["c_points"] = keys[:MOST]
     return st.multiselect(
         "Points", list(known), format_func=lambda key: known.get(key, ""), key="c_points", max_selections=MOST,
         on_change=lambda: _go(st.session_state["c_points"]), placeholder="choose two to six, or type to search",
-        help=f"A {'run' if of is None else 'configuration'} and how its users are searched. The first is the base that "
-        "the others are compared with.",
+        help="What was measured, and how its users are searched. The first is the base that the others are compared "
+        "with.",
     )  # fmt: skip
 
 
-def _shipped(parts: list[str]) -> bool:
-    """Return whether any part of an address names a run of the reference study."""
-    ids = {part.rpartition(":")[0] for part in parts}
-    there = shipped.runs()
-    return len(there) > 0 and bool(there["run_id"].isin(ids).any())
+def _of_reference() -> bool:
+    """Return whether the address names points of the reference study alone: single runs of it are not here."""
+    ids = {run_id for run_id, _ in compare.parse(st.query_params.get("points", ""))[0]}
+    if not ids or data.points()["run_id"].isin(ids).any():
+        return False
+    try:
+        return ids <= set(shipped.runs()["run_id"])
+    except (FewbitsError, KeyError):  # unreadable, or there are none: the switch says so
+        return False
+
+
+def _own_alone() -> None:
+    """Take from the address what can't be shown once the switch is off: points whose runs are not here."""
+    if not st.session_state[shipped_parts.OVER_SEEDS]:
+        here = set(data.points()["run_id"])
+        _go([key for key in compare.parse(st.query_params.get("points", ""))[0] if key[0] in here])
 
 
 def _go(keys: list[Key]) -> None:
@@ -129,8 +148,8 @@ def _go(keys: list[Key]) -> None:
         st.query_params.pop("points", None)
 
 
-def _too_few(keys: list[Key], wanted: list[Key]) -> None:
-    """Say what to choose, and offer a comparison that is worth a look."""
+def _too_few(keys: list[Key], wanted: list[Key], told: str) -> None:
+    """Say what to choose, and offer a comparison that is worth a look: what it is of is ``told``."""
     more = "one more point" if keys else "two to six points"
     st.info(f"Choose {more} above, or select points on the Trade-offs page.", icon=":material/compare_arrows:")
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -138,8 +157,7 @@ def _too_few(keys: list[Key], wanted: list[Key]) -> None:
             st.button(
                 f"Compare float32 with {len(wanted) - 1} on the frontier", type="primary", icon=":material/compare:",
                 on_click=_go, args=(wanted,), key="c_suggested",
-                help="float32 on the first data set, and what lies on the frontier of recall@20 against bytes per item "
-                "with the same model.",
+                help=told,
             )  # fmt: skip
         st.page_link(TRADEOFFS_PAGE, label="Go to Trade-offs", icon=":material/show_chart:")
 

@@ -67,7 +67,7 @@ def run_reference(
         registry.info(name, folder)  # refuses a name that is not known
     planned = plan(wanted, integers(seeds, "--seeds") if seeds else (), names(only) if only else ())
     if missing:
-        planned = coverage.missing(planned, reference.runs(reference.folder()), machine()["hardware"])
+        planned = coverage.missing(planned, reference.runs(reference.folder()), machine()["hardware"], bool(seeds))
     runs, unable = possible(planned, lambda spec: checked(spec, folder))
     states = {run.spec.run_id: RunFolder(folder / run.spec.run_id).state() for run in runs if _there(folder, run)}
     again = _slowed(folder, states) if slowed else set()

@@ -6,13 +6,15 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 import pandas as pd
 
 from engine.spec import ModelSpec, RunSpec
+from engine.study.forms import FLOAT
 from engine.study.plan import STAGES, Planned, in_order, plan
 
 HOW = (
     "Runs that are there, of those that are planned: each form with so many seeds. A seed stands for any other: where "
-    "one of the plan's is missing of a form, one of no plan takes its place. What is missing is missing from every "
-    "table and sentence above; `python -m engine study reference` runs it (`--dataset` for a set of your own; peers "
-    "need the extra `peers`; with `--missing` that alone, and the rest of a model that another machine measured)."
+    "one of the plan's is missing of a form, one of no plan takes its place, if float32 was run with it. What is "
+    "missing is missing from every table and sentence above; `python -m engine study reference` runs it (`--dataset` "
+    "for a set of your own; peers need the extra `peers`; with `--missing` that alone, and the rest of a model that "
+    "another machine measured)."
 )
 Key = tuple[str, str, int, tuple[int, ...], ModelSpec]
 """Data set, form, the split's seed, how users are searched, and the model."""
@@ -25,7 +27,7 @@ def rows(runs: pd.DataFrame) -> Iterator[list[str]]:
 
     Parameters
     ----------
-    runs : the shipped runs (`engine.store.reference.runs`); those that the plan does not have are not counted.
+    runs : the shipped runs (`engine.store.reference.runs`); forms that the plan does not have are not counted.
     """
     names = datasets(runs)
     planned = plan(names)
@@ -38,7 +40,7 @@ def rows(runs: pd.DataFrame) -> Iterator[list[str]]:
         yield [stage, words, *cells]
 
 
-def missing(asked: Sequence[Planned], runs: pd.DataFrame, hardware: str) -> list[Planned]:
+def missing(asked: Sequence[Planned], runs: pd.DataFrame, hardware: str, very_seeds: bool = False) -> list[Planned]:
     """Return what of ``asked`` is not `there`, in the plan's order, and with it what has rows of the same model (data
     set, settings and seed) that another machine measured: `engine.study.collect` keeps a model's rows of one machine.
 
@@ -46,10 +48,12 @@ def missing(asked: Sequence[Planned], runs: pd.DataFrame, hardware: str) -> list
     ----------
     runs : the shipped runs (`engine.store.reference.runs`).
     hardware : this machine's name (`engine.measure.machine.machine`).
+    very_seeds : whether the seeds were asked for: no other then stands for one.
     """
     done = _done(runs)
     names, seeds = dict.fromkeys(run.spec.dataset for run in asked), {run.spec.model.seed for run in asked}
-    lacking = {key(run.spec, run.form) for run in asked} - set(done) - there(plan(list(names)), done)
+    lacking = {key(run.spec, run.form) for run in asked} - set(done)
+    lacking -= set() if very_seeds else there(plan(list(names)), done)
     elsewhere = {model(of) for of, machine in done.items() if machine != hardware} & {model(of) for of in lacking}
     wanted = lacking | {of for of in done if model(of) in elsewhere}
     every: dict[Key, Planned] = {}
@@ -60,10 +64,12 @@ def missing(asked: Sequence[Planned], runs: pd.DataFrame, hardware: str) -> list
 
 def there(planned: Iterable[Planned], done: Collection[Key]) -> set[Key]:
     """Return the planned runs that are done, and those whose place another took: the same form and model with a seed
-    that the plan does not have of it. Seeds are alike: it is their number that intervals need.
+    that the plan does not have of it, and with which float32 was run. Seeds are alike: it is their number that
+    intervals need, but what is kept is kept of the same model's float32.
     """
     keys = dict.fromkeys(key(run.spec, run.form) for run in planned)
-    spare = Counter(_seedless(of) for of in done if of not in keys)
+    measured = {model(of) for of in done if of[1] == FLOAT.text}
+    spare = Counter(_seedless(of) for of in done if of not in keys and model(of) in measured)
     found = {of for of in keys if of in done}
     for of in keys:
         if of not in found and spare[_seedless(of)]:

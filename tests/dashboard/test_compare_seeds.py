@@ -1,15 +1,17 @@
 """Compare over seeds: configurations of the reference study and one's own, without users, for a newcomer as well."""
 
+from dataclasses import replace
+
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard import compare, seed_comparison, tradeoff_parts
+from dashboard import compare, seed_comparison, tradeoff_parts, who_loses
+from dashboard import shipped as shipped_rows
+from engine.store import reference as store
 from engine.study.figures import T
-from tests.dashboard import make_runs
 from tests.dashboard.conftest import texts
 from tests.study.shipped_rows import FLOAT_RECALL, HARDWARE, kept_of, ship
-
-LUCK = {0: 0.0, 1: 0.004, 2: -0.004}
 
 
 @pytest.fixture
@@ -49,31 +51,68 @@ def test_differences_are_paired_by_seed(root, shipped):
     assert kept is not None and kept.mean == pytest.approx(0.995)
 
 
-def test_times_are_of_one_machine_and_quality_is_of_all(tmp_path, monkeypatch, root):
+@pytest.fixture
+def two_machines(tmp_path, monkeypatch, root):
+    """Rows of three seeds, the last of another, slower machine; a form of 1 bit is of that alone."""
     ship(tmp_path / "reference", ["gowalla"], ["core"])
-    points = seed_comparison.shipped.reference.points(tmp_path / "reference")
-    other = points["seed"] == 2
-    points.loc[other, "hardware"], points.loc[other, "latency_p50_us"] = "Another CPU", 9e6
-    monkeypatch.setattr(seed_comparison.shipped.reference, "points", lambda folder: points)
+    points = store.points(tmp_path / "reference")
+    far = (points["seed"] == 2) | (points["form"] == "itq 1 bit")
+    points.loc[far, "hardware"] = "Another CPU"
+    points.loc[far, "latency_p50_us"] *= 1000
+    monkeypatch.setattr(store, "points", lambda folder: points)
     monkeypatch.setenv("FEWBITS_REFERENCE", str(tmp_path / "reference"))
     known = seed_comparison.known()
-    keys = list(known.names)[:2]
-    usual, far = seed_comparison.machines(known, keys)
-    (row, _), (slow, _) = (seed_comparison.rows_of(known, keys, machine) for machine in (usual, far))
-    assert usual.endswith(HARDWARE) or far.endswith(HARDWARE)
-    low, high = sorted([row["latency_p50_us"], slow["latency_p50_us"]])
-    assert low < high == 9e6
-    assert row["recall@20"] == slow["recall@20"] and row["of_seeds"] == [0, 1, 2]
+    return known, {name.split(" · ")[1]: key for key, name in known.names.items() if "float32 users" in name}
 
 
-def test_other_test_items_are_never_paired(tmp_path, monkeypatch, root):
-    ship(tmp_path / "reference", ["gowalla", "ml-1m"], ["core"])
-    monkeypatch.setenv("FEWBITS_REFERENCE", str(tmp_path / "reference"))
+def test_times_are_of_one_machine_and_quality_is_of_all(two_machines):
+    known, of = two_machines
+    keys = [of["float32"], of["ITQ 1 bit"]]
+    usual, far = (shipped_rows.MARK + name for name in (HARDWARE, "Another CPU"))
+    assert set(seed_comparison.machines(known, keys)) == {usual, far}
+    assert seed_comparison.machines(known, keys[1:]) == [], "one machine leaves no choice"
+    (row, itq), (slow, _) = (seed_comparison.rows_of(known, keys, machine) for machine in (usual, far))
+    assert slow["latency_p50_us"] == 1000 * row["latency_p50_us"] and row["of_seeds"] == [0, 1, 2]
+    assert (row["hardware"], slow["hardware"], row["machines"]) == (usual, far, [usual, far])
+    assert itq["hardware"] == far and "(another machine)" in str(compare.costs([row, itq])), "no ratio of the two"
+
+
+def test_other_test_items_are_never_paired_nor_models_of_another_machine(root, shipped):
     known = seed_comparison.known()
-    of = {name.partition(" ")[0]: key for key, name in known.names.items()}
-    keys = [of["gowalla"], of["ml-1m"]]
-    assert seed_comparison.differences(known, keys, "recall@20") == {}
-    assert seed_comparison.by_popularity(known, keys).empty
+    keys = [key(shipped, "float32", 32), key(shipped, "uniform", 4)]
+    assert seed_comparison.differences(known, keys, "recall@20") and len(seed_comparison.by_popularity(known, keys))
+    for column in ("dataset", "tested", "source"):
+        points = known.points.copy()
+        points.loc[known.members[keys[1]], column] = "another"
+        other = replace(known, points=points)
+        assert seed_comparison.differences(other, keys, "recall@20") == {}, column
+        assert seed_comparison.by_popularity(other, keys).empty
+
+
+def test_what_was_measured_here_as_well_leaves_the_reference_whole(root, shipped, monkeypatch):
+    """Its figures would change with each run of one's own."""
+    exact, four = key(shipped, "float32", 32), key(shipped, "uniform", 4)
+    before = seed_comparison.known()
+    own = before.points[before.points["run_id"].isin([exact[0], four[0]])].assign(hardware="here")
+    monkeypatch.setattr(seed_comparison.results, "described", lambda: own.drop(columns="source"))
+    st.cache_resource.clear()
+    known = seed_comparison.known()
+    assert known.of[exact] == exact and not known.names[exact].endswith("reference"), "an id of both is one's own"
+    assert len(known.members[exact]) == 1
+    reference = known.of[key(shipped, "float32", 32, seed=1)]
+    assert known.names[reference].endswith("reference") and len(known.members[reference]) == 5
+    mean, was = (seed_comparison.mean(k, of, "recall@20") for k, of in ((known, reference), (before, exact)))
+    assert mean == was
+
+
+def test_recall_of_popular_and_of_rare_items_is_told_apart(root, shipped):
+    known = seed_comparison.known()
+    keys = [key(shipped, "float32", 32), key(shipped, "uniform", 4)]
+    table = seed_comparison.by_popularity(known, keys).set_index(["point", "group"])
+    assert table["share"].to_dict() == pytest.approx({(0, 0): 0.3, (1, 0): 0.3, (0, 1): 0.1, (1, 1): 0.05})
+    assert table["change"].to_dict() == pytest.approx({(0, 0): 0.0, (1, 0): 0.0, (0, 1): 0.0, (1, 1): -0.5})
+    told = who_loses.verdict(table.reset_index(), 1, seed_comparison.GROUPS)
+    assert told.startswith("**tail loses most: -50.0 %")
 
 
 # --- The page.
@@ -99,13 +138,43 @@ def test_who_loses_is_told_by_popularity_where_it_is_known(show, root, shipped):
     assert len(app.get("plotly_chart")) == 1
 
 
-def test_with_own_runs_the_switch_shows_both_and_without_it_a_shipped_point_says_where_it_is(show, runs, shipped):
-    pair = f"{runs[0]}:32,{shipped['uniform', 4, 0]}:4"
-    app = show("compare", points=pair)
-    assert not app.toggle(key="c_seeds").value and "switch that on" in app.warning[0].value
-    app = show("compare", points=pair, c_seeds="true")
+def test_a_link_to_shipped_points_is_over_seeds_and_switching_that_off_leaves_one_s_own(show, runs, shipped):
+    app = show("compare", points=f"{shipped['float32', 32, 0]}:32,{shipped['uniform', 4, 0]}:4")
+    assert not app.exception and not app.warning and app.toggle(key="c_seeds").value
+    app = show("compare", points=f"{runs[0]}:32,{shipped['uniform', 4, 0]}:4", c_seeds="true")
     assert not app.exception and not app.warning
-    assert app.table[1].value.loc["Recall@20 against A"].iloc[1] == "not paired", "other data"
+    assert app.table[1].value.loc["Recall@20 against A"].iloc[1] == "not paired"
+    assert "B: another data set" in texts(app)
+    app.toggle(key="c_seeds").set_value(False).run()
+    assert not app.exception and not app.warning and app.multiselect(key="c_points").value == [(runs[0], 32)]
+
+
+def test_seeds_of_one_configuration_count_as_one_and_the_page_says_so(show, root, shipped):
+    app = show("compare", points=",".join(f"{shipped['uniform', 4, seed]}:4" for seed in (0, 1, 2)))
+    assert "they count as one" in app.info[0].value and "Choose one more point" in app.info[1].value
+
+
+def test_fewer_than_two_seeds_in_common_are_explained(show, root, shipped, monkeypatch):
+    """float32 has five seeds here, of which a form has one."""
+    known = seed_comparison.known()
+    keys = [key(shipped, "float32", 32), key(shipped, "uniform", 4)]
+    lone = replace(known, members=known.members | {keys[1]: known.members[keys[1]][:1]})
+    monkeypatch.setattr(seed_comparison, "known", lambda: lone)
+    app = show("compare", points=compare.written(keys))
+    assert not app.exception
+    assert "B: fewer than two seeds in common with the base A (its seeds: 0, 1, 2, 3, 4)" in texts(app)
+    assert "too few to say who loses" in texts(app)
+
+
+def test_rows_that_cannot_be_read_leave_compare_to_one_s_own(show, runs, tmp_path, monkeypatch):
+    for name in ("runs.parquet", "rows.parquet"):
+        (tmp_path / name).write_bytes(b"cut off")
+    monkeypatch.setenv("FEWBITS_REFERENCE", str(tmp_path))
+    app = show("compare", points=f"{runs[0]}:32,{runs[3]}:4,gone:4", c_seeds="true")
+    assert not app.exception and not app.error
+    said = [warning.value for warning in app.warning]
+    assert "cannot be read as reference rows" in said[0] and "no measured point “gone" in said[1]
+    assert app.toggle(key="c_seeds").value and len(app.table) == 2
 
 
 def test_selected_points_of_the_reference_lead_to_their_comparison(monkeypatch):
@@ -120,11 +189,19 @@ def test_selected_points_of_the_reference_lead_to_their_comparison(monkeypatch):
     app = AppTest.from_function(page).run()
     assert [b.key for b in app.button if "compare" in str(b.key)] == ["t_compare_seeds"], "no user can be paired"
     app.button(key="t_compare_seeds").click().run()
-    assert gone == [{"points": "a:32,b:4", "c_seeds": "true"}]
+    assert gone == [{"points": "a:32,b:4", "c_seeds": "true"}] and app.session_state["c_seeds"]
 
 
-def test_seeds_of_one_s_own_are_compared_as_well(show, root):
-    ids = make_runs.make_runs(root, 3)
-    app = show("compare", points=f"{ids[0]}:32,{ids[1]}:16", c_seeds="true")
-    assert not app.exception and not app.error and not app.warning
-    assert app.table[1].value.loc["Recall@20 against A"].iloc[1] == "not paired", "of one seed there is no interval"
+def test_comparing_user_by_user_turns_the_switch_off_that_a_visit_before_had_left_on(monkeypatch):
+    """A switch keeps its place between pages, whatever the address says."""
+    monkeypatch.setattr(tradeoff_parts.st, "switch_page", lambda page, query_params: None)
+
+    def page():
+        from dashboard import tradeoff_parts
+
+        tradeoff_parts.actions([("a", 32), ("b", 4)], [("a", 32), ("b", 4)], lambda: None)
+
+    app = AppTest.from_function(page)
+    app.session_state["c_seeds"] = True
+    app.run().button(key="t_compare").click().run()
+    assert not app.session_state["c_seeds"]

@@ -84,6 +84,17 @@ def test_a_seed_of_no_plan_takes_the_place_of_one_that_is_missing(tmp_path):
     assert counted(few)["seeds"] == ["12 of 24"], "its headline forms have one seed more than core takes"
     found = coverage.missing(plan(["gowalla"], only=["core"]), few, HARDWARE)
     assert [(run.form, run.spec.model.seed) for run in found] == [("itq 1 bit", 2)]
+    asked = plan(["gowalla"], [1], ["itq"])
+    assert coverage.missing(asked, few, HARDWARE) == []
+    assert coverage.missing(asked, few, HARDWARE, very_seeds=True) == asked, "who asks for a seed gets it"
+
+
+def test_a_seed_without_float32_takes_no_place(tmp_path):
+    """What its forms keep is not known."""
+    ship(tmp_path, ["gowalla"], ["core"], seeds=[6])
+    runs = reference.runs(tmp_path)
+    assert counted(runs)["core"] == ["16 of 48"]
+    assert counted(runs[runs["quantizer"] != "float32"])["core"] == ["0 of 48"]
 
 
 def test_a_seed_of_another_model_takes_no_place(tmp_path):
