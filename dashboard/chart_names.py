@@ -12,14 +12,18 @@ from dashboard.labels import Axis
 from dashboard.point_words import short_names
 from engine.frontier import higher_is_better
 
-NEAR = (0.12, 0.035)
-"""Shares of the chart's width and height within which two labels would cover each other."""
+NEAR = 0.035
+"""Share of the points' height within which two names cover each other, where they share a place across."""
 LABELLED = 30
 """Where the frontier has more points than this, none is labelled: too few would find room to tell anything."""
 UNSEEN = {"size": MARKS[True], "opacity": 0}
 """A mark as large as the point's own, that its name keeps clear of."""
-LETTER = 0.012
-"""How wide a letter is, as a share of the width that points take, about: 5.5 of 460 pixels in a window of 1280."""
+LETTER = 5.5
+"""How wide a letter is, in pixels, about."""
+BESIDE = 100
+"""How much of a chart's width is beside its plot, in pixels: the axis with its title, and a margin."""
+USUAL = {False: 600, True: 300}
+"""How wide a chart is taken to be before the browser told: of a whole page, and of half of one."""
 
 
 class Reference(NamedTuple):
@@ -42,53 +46,104 @@ def line_name(line: Reference, right: bool, up: bool, log: bool) -> dict[str, An
 
 
 def frontier_names(
-    points: pd.DataFrame,
-    x: Axis,
-    y: Axis,
-    log_x: bool,
-    log_y: bool,
-    narrow: bool,
-    lines: Sequence[float],
-) -> list[dict[str, Any]]:
+    points: pd.DataFrame, x: Axis, y: Axis, log_x: bool, log_y: bool, lines: Sequence[Reference], width: float
+) -> list[dict[str, Any]]:  # fmt: skip
     """Return the names of the frontier's points as one trace of text, none where none is named.
 
     They stand on the side where no point can be: beyond the frontier. A name that would cover that of a better point,
-    or of a line (at ``lines`` of the vertical axis), is left out.
+    or of one of the ``lines``, is left out, and so is one for which the points would have to give up half of the plot.
+
+    Parameters
+    ----------
+    width : of the chart, in pixels
     """
     right, up = higher_is_better(x.column), higher_is_better(y.column)
     best = points[points["frontier"]].drop_duplicates([x.column, y.column]).sort_values(y.column, ascending=not up)
     if len(best) > LABELLED:
         return []
-    names: list[tuple[float, float, str]] = []
     across = [_at(v * x.scale, log_x) for v in (points[x.column].min(), points[x.column].max())]
     upward = [_at(v * y.scale, log_y) for v in (points[y.column].min(), points[y.column].max())]
-    placed: list[tuple[float, float]] = []
-    models = points[points["encoder"] != "popularity"]
+    models = best[best["encoder"] != "popularity"]
     telling = [column for column in ("encoder", "loss", "dim") if models[column].nunique() > 1]
-    half = 2 if narrow else 1
+    side = across[right]  # the best end: names are written away from the points
+    wanted = []
     for (_, row), method in zip(best.iterrows(), short_names(best["method"]), strict=True):
-        text = _named(row, method, telling)
-        wide = max(NEAR[0], (len(text) + 2) * LETTER) * half
-        at, height = _at(row[x.column] * x.scale, log_x), _at(row[y.column] * y.scale, log_y)
-        if any(_share(at - a, across) < wide and _share(height - h, upward) < NEAR[1] for a, h in placed):
-            continue
-        below = [
-            _share(_at(v, log_y) - height, upward) * (1 if (v > row[y.column] * y.scale) == up else -1) for v in lines
-        ]
-        if _share(at - across[right], across) < 2 * wide and any(NEAR[1] / 2 < gap < 3 * NEAR[1] for gap in below):
-            continue
-        placed.append((at, height))
-        names.append((row[x.column] * x.scale, row[y.column] * y.scale, text))
-    if not names:
+        at, height = row[x.column] * x.scale, row[y.column] * y.scale
+        shares = _share(_at(at, log_x) - side, across), _share(_at(height, log_y) - upward[0], upward)
+        wanted.append(Name(_named(row, method, telling), at, height, *shares))
+    plot = width - BESIDE
+    wanted = [name for name in wanted if _room(plot, [name]) >= plot / 2]
+    room = _room(plot, wanted)
+    taken = [span for line in lines if line.axis == "y" for span in _spans(line, upward, log_y, up, plot)]
+    kept = _apart(wanted, plot, room, taken)
+    if not kept:
         return []
-    names += [(_end(v, text, across, log_x, right, narrow), height, "") for v, height, text in names]
-    across_at, upward_at, words = zip(*names, strict=True)
+    step = (1 if right else -1) * (max(across) - min(across)) / room
+    ends = [_at(name.x, log_x) + step * name.wide for name in kept]
+    far = [10**end if log_x and name.x > 0 else end for name, end in zip(kept, ends, strict=True)]
     still = {"textfont": {"color": GREY}}  # where other points are selected, names do not fade: the page has the colour
     return [{
-        "type": "scatter", "mode": "markers+text", "x": across_at, "y": upward_at, "text": words, "marker": UNSEEN,
-        "textposition": f"{'top' if up else 'bottom'} {'right' if right else 'left'}", "hoverinfo": "skip",
-        "showlegend": False, "cliponaxis": False, "unselected": still,
+        # an unseen mark at each name's far end, too: plotly's axes make room for marks, not for text
+        "type": "scatter", "mode": "markers+text", "x": [*(name.x for name in kept), *far],
+        "y": [name.y for name in kept] * 2, "text": [*(name.text for name in kept), *([""] * len(kept))],
+        "marker": UNSEEN, "textposition": f"{'top' if up else 'bottom'} {'right' if right else 'left'}",
+        "hoverinfo": "skip", "showlegend": False, "cliponaxis": False, "unselected": still,
     }]  # fmt: skip
+
+
+class Name(NamedTuple):
+    """A name of a point: where it stands in the chart's units, and as shares of the points' width, from the side to
+    which it is written, and of their height.
+    """
+
+    text: str
+    x: float
+    y: float
+    across: float
+    upward: float
+
+    @property
+    def wide(self) -> float:
+        """How wide it is, in pixels."""
+        return (len(self.text) + 2) * LETTER
+
+
+def _room(plot: float, names: Sequence[Name]) -> float:
+    """Return how much of the plot's width is left for the points, in pixels, where these names have room beside."""
+    return min([plot, *((plot - name.wide) / (1 - name.across) for name in names if name.across < 1)])
+
+
+class Span(NamedTuple):
+    """What a name may not cover: at a height (that of the point whose name would stand there, as a share of the
+    points'), from and to a place across, in pixels; ``near`` is how far another height must be away.
+    """
+
+    height: float
+    begin: float
+    end: float
+    near: float = NEAR
+
+
+def _apart(names: Sequence[Name], plot: float, room: float, taken: Sequence[Span]) -> list[Name]:
+    """Return the names that cover none before them, and nothing that is taken."""
+    kept, spans = [], list(taken)
+    for name in names:
+        end = plot - room + name.across * room
+        begin = end - name.wide
+        if not any(abs(name.upward - s.height) < s.near and begin < s.end and s.begin < end for s in spans):
+            kept.append(name)
+            spans.append(Span(name.upward, begin, end))
+    return kept
+
+
+def _spans(line: Reference, upward: Sequence[float], log: bool, up: bool, plot: float) -> list[Span]:
+    """Return what a line takes: its name, which begins where names end, on its worse side, while a point's name is on
+    its better one; and its own length.
+    """
+    height = (_at(line.value, log) - upward[0]) / ((upward[1] - upward[0]) or 1.0)
+    worse = -NEAR if up else NEAR
+    name = Span(height + 2.2 * worse, 0.0, (len(line.text) + 2) * LETTER, 1.15 * NEAR)
+    return [name, Span(height + 1.3 * worse, 0.0, plot, 0.65 * NEAR)]  # of a chart 520 pixels high
 
 
 def _named(row: pd.Series, method: str, telling: Sequence[str]) -> str:
@@ -97,14 +152,6 @@ def _named(row: pd.Series, method: str, telling: Sequence[str]) -> str:
         return method
     model = " ".join(labels.name(row[column]) for column in telling if column != "dim")
     return ", ".join([*filter(None, [model]), method, *([f"{row['dim']} d"] if "dim" in telling else [])])
-
-
-def _end(value: float, text: str, across: Sequence[float], log: bool, right: bool, narrow: bool) -> float:
-    """Return the value at a name's far end, for an unseen mark there: plotly's axes make room for marks, not text."""
-    share = min(0.5, (len(text) + 2) * LETTER * (2 if narrow else 1))
-    length = share / (1 - share) * (max(across) - min(across))
-    end = _at(value, log) + (length if right else -length)
-    return 10**end if log and value > 0 else end
 
 
 def _share(distance: float, values: Sequence[float]) -> float:

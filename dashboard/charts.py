@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard import labels
-from dashboard.chart_names import Reference, frontier_names, line_name
+from dashboard.chart_names import USUAL, Reference, frontier_names, line_name
 from dashboard.chart_style import GREY, MARKS, TOP, finished, intervals, logarithmic, rank, style
 from dashboard.labels import Axis
 from dashboard.point_words import NEEDED, hover, records
@@ -40,6 +40,7 @@ def tradeoffs(
     log_y: bool,
     references: Sequence[Reference] = (),
     narrow: bool = False,
+    width: float | None = None,
 ) -> go.Figure:
     """Return one metric against another.
 
@@ -49,7 +50,8 @@ def tradeoffs(
         Where they are many, those that would cover each other are drawn once (`dashboard.thinning`).
     x, y : the metrics; a scale turns the catalog's unit into the shown one. ``<column>_low`` and ``<column>_high``
         become error bars where they are there. `engine.frontier.higher_is_better` tells the direction of each.
-    narrow : whether the chart has half of the page's width, so that fewer names fit.
+    narrow : whether the chart has half of the page's width, so that fewer names fit
+    width : in pixels; None: not known yet
     """
     bars = not crowded(points)
     drawn = thinned(points, x, y, log_x, log_y)
@@ -64,8 +66,7 @@ def tradeoffs(
         "showarrow": False, "xanchor": "right" if right else "left", "yanchor": "bottom",
         "xshift": -TOOLS if right and up else 0,
     }  # fmt: skip
-    lines = [line.value for line in references if line.axis == "y"]
-    traces += frontier_names(points, x, y, log_x, log_y, narrow, lines)
+    traces += frontier_names(points, x, y, log_x, log_y, references, USUAL[narrow] if width is None else width)
     traces += _fillings(points)
     named = [line_name(line, right, up, log_y if line.axis == "y" else log_x) for line in references]
     entries = sum(trace.get("showlegend", True) for trace in traces)

@@ -82,20 +82,21 @@ def drawings(
     judged = frontiers.judged(narrow, view.x.column, view.y.column, view.by)
     panels = frontiers.panels(judged, view.by, view.datasets)
     some = panels[:PANELS]
-    made = [_drawn(title, points, _floats, view, filters, len(panels) > 1) for title, points in some]
-    for one in made:
-        ruler.fit(one.figure, widths["whole" if len(made) == 1 else "half"])
+    width = widths["whole" if len(some) == 1 else "half"]
+    made = [_drawn(title, points, _floats, view, filters, len(panels) > 1, width) for title, points in some]
     listed = point_table.listing(judged, view.x, view.y, view.qualities)
     return Drawings(shown, judged, made, [title for title, _ in panels[PANELS:]], listed)
 
 
 def _drawn(
-    title: str, points: pd.DataFrame, floats: pd.DataFrame, view: View, filters: Filters, narrow: bool
-) -> Drawing:
+    title: str, points: pd.DataFrame, floats: pd.DataFrame, view: View, filters: Filters, narrow: bool,
+    width: float | None,
+) -> Drawing:  # fmt: skip
     floats = seeds.beside(points, floats) if view.mean else floats
     lines = [r for axis, name in ((view.y, "y"), (view.x, "x")) for r in _references(points, floats, axis, name)]
     logs = {"log_x": filters.log_x, "log_y": filters.log_y}
-    figure = charts.tradeoffs(points, view.x, view.y, **logs, references=lines, narrow=narrow)
+    figure = charts.tradeoffs(points, view.x, view.y, **logs, references=lines, narrow=narrow, width=width)
+    ruler.fit(figure, width)
     marks = sum(len(trace.customdata) for trace in figure.data if trace.customdata is not None)
     return Drawing(title, figure, len(points), int(points["frontier"].sum()), marks)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard import labels
+from dashboard import charts, labels
 from dashboard.labels import COSTS
 from dashboard.point_words import short_names
 from tests.dashboard.fake_points import BYTES, RECALL, drawn, names, places, points
@@ -28,6 +28,12 @@ def test_a_name_that_would_cover_that_of_the_float32_line_is_left_out():
     texts = names(drawn(table, references=[("y", "float32: 0.2000", 0.2)]))
     assert "uniform 4 bit" not in texts and "float32" in texts
     assert "uniform 4 bit" in names(drawn(table))
+
+
+def test_a_name_that_a_line_would_strike_through_is_left_out():
+    table = points(**{"recall@20": [0.20, 0.187, 0.10]})
+    line = ("y", "x", 0.19)  # where the name of the small format stands, beyond its own name
+    assert "uniform 4 bit" not in names(drawn(table, references=[line])) and "uniform 4 bit" in names(drawn(table))
 
 
 def test_a_lines_name_is_placed_by_the_logarithm_on_a_logarithmic_axis():
@@ -55,11 +61,46 @@ def test_points_of_several_dimensions_are_named_with_theirs():
 
 def test_points_of_several_losses_are_named_with_theirs():
     """Models that are trained as published stand beside the others."""
-    losses, encoders = ["bpr", "softmax", "softmax"], ["lightgcn", "lightgcn", "mf"]
+    losses, encoders = ["bpr", "softmax", "softmax"], ["lightgcn", "mf", "mf"]
     assert {"BPR, float32", "softmax, uniform 4 bit"} <= set(names(drawn(points(loss=losses))))
-    assert {"LightGCN BPR, float32", "LightGCN softmax, uniform 4 bit"} <= set(
+    assert {"LightGCN BPR, float32", "MF softmax, uniform 4 bit"} <= set(
         names(drawn(points(loss=losses, encoder=encoders)))
     )
+
+
+def test_models_off_the_frontier_do_not_make_its_names_longer():
+    apart = points(encoder=["lightgcn", "lightgcn", "mf"], dim=[64, 64, 256], loss=["softmax", "softmax", "bpr"])
+    assert {"float32", "uniform 4 bit"} <= set(names(drawn(apart)))
+
+
+def many(n: int) -> pd.DataFrame:
+    """Points on the frontier, every second with a long name."""
+    methods = [f"uniform {i} bit" + " tuned for float32 users" * (i % 2) for i in range(n)]
+    table = pd.concat([points().iloc[[0]]] * n, ignore_index=True).assign(frontier=True, method=methods)
+    return table.assign(bytes_per_item=np.geomspace(8, 256, n), **{"recall@20": np.linspace(0.1, 0.2, n)})
+
+
+@pytest.mark.parametrize("width", [360, 540, 1100])
+@pytest.mark.parametrize("log_x", [True, False])
+def test_no_name_covers_another_however_wide_the_chart(width, log_x):
+    table = many(30)
+    figure = charts.tradeoffs(table, BYTES, RECALL, log_x=log_x, log_y=False, width=width)
+    of = np.log10 if log_x else np.asarray
+    every = [of(x) for _, x, *_ in places(figure)] + of(table["bytes_per_item"]).tolist()
+    pixels = (width - 100) / (max(every) - min(every))
+    spans = [((of(x) - min(every)) * pixels, len(text) * 5.5, y) for text, x, y, _ in places(figure) if text]
+    assert spans and all(end - wide >= 0 for end, wide, _ in spans)
+    for number, (end, wide, y) in enumerate(spans):
+        for other, width_of, height in spans[:number]:
+            near = abs(y - height) < 0.0349 * 0.1
+            assert not (near and end - wide < other and other - width_of < end)
+
+
+def test_a_wider_chart_has_room_for_more_names():
+    counts = [
+        len(names(charts.tradeoffs(many(20), BYTES, RECALL, log_x=True, log_y=False, width=w))) for w in (300, 1200)
+    ]
+    assert counts == [11, 20], "of the long ones the last alone has the whole plot beside it"
 
 
 def test_the_popularity_baseline_is_named_as_what_it_is():
