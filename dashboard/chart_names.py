@@ -22,7 +22,9 @@ LETTER = 5.5
 """How wide a letter is, in pixels, about."""
 BESIDE = 100
 """How much of a chart's width is beside its plot, in pixels: the axis with its title, and a margin."""
-USUAL = {False: 600, True: 300}
+POINTS = 0.65
+"""The least share of the plot's width that points keep beside names."""
+USUAL = {False: 700, True: 350}
 """How wide a chart is taken to be before the browser told: of a whole page, and of half of one."""
 
 
@@ -51,7 +53,8 @@ def frontier_names(
     """Return the names of the frontier's points as one trace of text, none where none is named.
 
     They stand on the side where no point can be: beyond the frontier. A name that would cover that of a better point,
-    or of one of the ``lines``, is left out, and so is one for which the points would have to give up half of the plot.
+    or one of the ``lines`` or its name, or for which the points would have to give up too much of the plot, loses its
+    options, and where that is not enough it is left out.
 
     Parameters
     ----------
@@ -66,14 +69,15 @@ def frontier_names(
     models = best[best["encoder"] != "popularity"]
     telling = [column for column in ("encoder", "loss", "dim") if models[column].nunique() > 1]
     side = across[right]  # the best end: names are written away from the points
+    plot = width - BESIDE
     wanted = []
     for (_, row), method in zip(best.iterrows(), short_names(best["method"]), strict=True):
         at, height = row[x.column] * x.scale, row[y.column] * y.scale
         shares = _share(_at(at, log_x) - side, across), _share(_at(height, log_y) - upward[0], upward)
-        wanted.append(Name(_named(row, method, telling), at, height, *shares))
-    plot = width - BESIDE
-    wanted = [name for name in wanted if _room(plot, [name]) >= plot / 2]
-    room = _room(plot, wanted)
+        either = [Name(_named(row, text, telling), at, height, *shares) for text in (method, method.split(", ")[0])]
+        if fitting := [name for name in either if _room(plot, [name]) >= POINTS * plot]:
+            wanted.append(fitting)
+    room = _room(plot, [name for name, *_ in wanted])
     taken = [span for line in lines if line.axis == "y" for span in _spans(line, upward, log_y, up, plot)]
     kept = _apart(wanted, plot, room, taken)
     if not kept:
@@ -124,15 +128,17 @@ class Span(NamedTuple):
     near: float = NEAR
 
 
-def _apart(names: Sequence[Name], plot: float, room: float, taken: Sequence[Span]) -> list[Name]:
-    """Return the names that cover none before them, and nothing that is taken."""
+def _apart(wanted: Sequence[Sequence[Name]], plot: float, room: float, taken: Sequence[Span]) -> list[Name]:
+    """Return of each point the first name that covers none before it, and nothing that is taken; some have none."""
     kept, spans = [], list(taken)
-    for name in names:
-        end = plot - room + name.across * room
-        begin = end - name.wide
-        if not any(abs(name.upward - s.height) < s.near and begin < s.end and s.begin < end for s in spans):
-            kept.append(name)
-            spans.append(Span(name.upward, begin, end))
+    for names in wanted:
+        for name in names:
+            end = plot - room + name.across * room
+            begin = end - name.wide
+            if not any(abs(name.upward - s.height) < s.near and begin < s.end and s.begin < end for s in spans):
+                kept.append(name)
+                spans.append(Span(name.upward, begin, end))
+                break
     return kept
 
 
