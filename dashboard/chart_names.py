@@ -1,6 +1,7 @@
 """Names beside what is drawn on the trade-off chart: of the frontier's points and of lines. Pure."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -24,7 +25,7 @@ BESIDE = 100
 """How much of a chart's width is beside its plot, in pixels: the axis with its title, and a margin."""
 POINTS = 0.65
 """The least share of the plot's width that points keep beside names."""
-USUAL = {False: 700, True: 350}
+USUAL = {False: 600, True: 300}
 """How wide a chart is taken to be before the browser told: of a whole page, and of half of one."""
 
 
@@ -53,8 +54,8 @@ def frontier_names(
     """Return the names of the frontier's points as one trace of text, none where none is named.
 
     They stand on the side where no point can be: beyond the frontier. A name that would cover that of a better point,
-    or one of the ``lines`` or its name, or for which the points would have to give up too much of the plot, loses its
-    options, and where that is not enough it is left out.
+    or one of the horizontal ``lines`` or its name, or for which the points would have to give up too much of the plot,
+    loses its options, and where that is not enough it is left out.
 
     Parameters
     ----------
@@ -64,35 +65,58 @@ def frontier_names(
     best = points[points["frontier"]].drop_duplicates([x.column, y.column]).sort_values(y.column, ascending=not up)
     if len(best) > LABELLED:
         return []
+    flat = [line for line in lines if line.axis == "y"]
     across = [_at(v * x.scale, log_x) for v in (points[x.column].min(), points[x.column].max())]
-    upward = [_at(v * y.scale, log_y) for v in (points[y.column].min(), points[y.column].max())]
+    upward = _ends(points, best, y, log_y, flat)
     models = best[best["encoder"] != "popularity"]
     telling = [column for column in ("encoder", "loss", "dim") if models[column].nunique() > 1]
     side = across[right]  # the best end: names are written away from the points
-    plot = width - BESIDE
+    plot = max(1.0, width - BESIDE)
     wanted = []
-    for (_, row), method in zip(best.iterrows(), short_names(best["method"]), strict=True):
+    for (_, row), *methods in zip(best.iterrows(), short_names(best["method"]), _heads(points, best), strict=True):
         at, height = row[x.column] * x.scale, row[y.column] * y.scale
         shares = _share(_at(at, log_x) - side, across), _share(_at(height, log_y) - upward[0], upward)
-        either = [Name(_named(row, text, telling), at, height, *shares) for text in (method, method.split(", ")[0])]
-        if fitting := [name for name in either if _room(plot, [name]) >= POINTS * plot]:
+        either = [Name(_named(row, method, telling), at, height, *shares) for method in methods]
+        if fitting := [name for name in either if name.wide <= plot and _room(plot, [name]) >= POINTS * plot]:
             wanted.append(fitting)
-    room = _room(plot, [name for name, *_ in wanted])
-    taken = [span for line in lines if line.axis == "y" for span in _spans(line, upward, log_y, up, plot)]
+    taken = [span for line in flat for span in _spans(line, upward, log_y, up, plot)]
+    kept = _apart(wanted, plot, _room(plot, [name for name, *_ in wanted]), taken)
+    room = _room(plot, kept)  # more, where the longest came to nothing
     kept = _apart(wanted, plot, room, taken)
     if not kept:
         return []
-    step = (1 if right else -1) * (max(across) - min(across)) / room
-    ends = [_at(name.x, log_x) + step * name.wide for name in kept]
-    far = [10**end if log_x and name.x > 0 else end for name, end in zip(kept, ends, strict=True)]
+    # an unseen mark where the room ends: plotly's axes make room for marks, not for text
+    edge = side + (1 if right else -1) * (max(across) - min(across)) * (plot - room) / room
     still = {"textfont": {"color": GREY}}  # where other points are selected, names do not fade: the page has the colour
     return [{
-        # an unseen mark at each name's far end, too: plotly's axes make room for marks, not for text
-        "type": "scatter", "mode": "markers+text", "x": [*(name.x for name in kept), *far],
-        "y": [name.y for name in kept] * 2, "text": [*(name.text for name in kept), *([""] * len(kept))],
+        "type": "scatter", "mode": "markers+text",
+        "x": [*(name.x for name in kept), 10**edge if log_x and points[x.column].min() > 0 else edge],
+        "y": [*(name.y for name in kept), kept[0].y], "text": [*(name.text for name in kept), ""],
         "marker": UNSEEN, "textposition": f"{'top' if up else 'bottom'} {'right' if right else 'left'}",
         "hoverinfo": "skip", "showlegend": False, "cliponaxis": False, "unselected": still,
     }]  # fmt: skip
+
+
+def _heads(points: pd.DataFrame, best: pd.DataFrame) -> list[str]:
+    """Return the frontier's methods without their options; where another method of the chart has the same, ``DPQ 8 bit,
+    …``: a name must not be another's.
+    """
+    heads = Counter(method.split(", ")[0] for method in points["method"].unique())
+    return [head + ", …" * (heads[head] > 1) for head in (method.split(", ")[0] for method in best["method"])]
+
+
+def _ends(
+    points: pd.DataFrame, best: pd.DataFrame, y: Axis, log: bool, lines: Sequence[Reference]
+) -> tuple[float, float]:
+    """Return the lowest and the highest that is drawn: points, the frontier's intervals, and lines."""
+    values = [
+        value
+        for table in (points[y.column], *(best[c] for c in (f"{y.column}_low", f"{y.column}_high") if c in best))
+        for value in (table.min(), table.max())
+    ]
+    drawn = [_at(value * y.scale, log) for value in values if not math.isnan(value)]
+    drawn += [_at(line.value, log) for line in lines]
+    return min(drawn), max(drawn)
 
 
 class Name(NamedTuple):
@@ -135,7 +159,9 @@ def _apart(wanted: Sequence[Sequence[Name]], plot: float, room: float, taken: Se
         for name in names:
             end = plot - room + name.across * room
             begin = end - name.wide
-            if not any(abs(name.upward - s.height) < s.near and begin < s.end and s.begin < end for s in spans):
+            if begin > -LETTER and not any(
+                abs(name.upward - s.height) < s.near and begin < s.end and s.begin < end for s in spans
+            ):
                 kept.append(name)
                 spans.append(Span(name.upward, begin, end))
                 break

@@ -50,7 +50,7 @@ def tradeoffs(
         Where they are many, those that would cover each other are drawn once (`dashboard.thinning`).
     x, y : the metrics; a scale turns the catalog's unit into the shown one. ``<column>_low`` and ``<column>_high``
         become error bars where they are there. `engine.frontier.higher_is_better` tells the direction of each.
-    narrow : whether the chart has half of the page's width, so that fewer names fit
+    narrow : whether the chart has half of the page's width
     width : in pixels; None: not known yet
     """
     bars = not crowded(points)

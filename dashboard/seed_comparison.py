@@ -24,7 +24,7 @@ GROUPS = ("head", "tail")
 """Of the items, by popularity: `engine.study.tail`."""
 TIMES = [axis.column for axis in labels.COSTS.values() if axis.timed]
 SAME = ["dataset", "tested", "source"]
-"""What configurations have in common whose seeds are paired: test items, and where their models were trained."""
+"""What configurations have in common whose seeds are paired: test items, and whether they are one's own."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,8 +39,8 @@ def unpaired(known: Known, keys: Sequence[Key]) -> None:
     of = [set(known.points.loc[known.members[key], "seed"]) for key in keys]
     if others := [LETTERS[place] for place, key in enumerate(keys) if key not in same]:
         st.info(
-            f"{', '.join(others)}: another data set or split than the base {LETTERS[0]}, or models that were trained "
-            "on another machine. Their seeds have nothing in common, so no difference is given.",
+            f"{', '.join(others)}: another data set or split than the base {LETTERS[0]}, or your own beside the "
+            "reference study, whose models are others. Their seeds have nothing in common, so no difference is given.",
             icon=":material/info:",
         )  # fmt: skip
     if few := [LETTERS[p] for p, key in enumerate(keys) if p and key in same and len(of[p] & of[0]) < 2]:

@@ -45,8 +45,8 @@ def study() -> None:
 )  # fmt: skip
 @click.option(
     "--missing", is_flag=True,
-    help="Only what the shipped rows lack. Of a model that another machine measured all is run: its rows stay of one "
-    "machine.",
+    help="Only what the shipped rows lack; without --seeds, any seed stands for another. Of a model that another "
+    "machine measured all is run: its rows stay of one machine.",
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Print the plan, what is left of it and about how long; run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object: planned, done, left, seconds, failed …")

@@ -123,7 +123,7 @@ CLAIMS = tuple(
 
 @dataclass(frozen=True)
 class Answer:
-    """What was measured of a claim on a data set; None where it was not.
+    """What was measured of a claim on a data set; None where it was not, or not timed on the data set's machine.
 
     ``undone``: on how many seeds validation kept what tuning began with, and of how many that is known.
     """

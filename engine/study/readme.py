@@ -22,8 +22,9 @@ HOW = (
     "median over seeds of the median of single searches on one thread; *times float32* and *times faiss* say how many "
     "times as fast that is as our float32 index and as faiss's index of that format (the median over seeds of each "
     "seed's own ratio), for float32 users / for coded users; of signs that is faiss's RaBitQ / its binary index. "
-    "*64 × 8* is 64 subspaces of 8 bits each, *16 × 8/4* fewer bits for rare items. A dash: there is none, or it is "
-    f"not measured. {DOUBT}"
+    "*64 × 8* is 64 subspaces of 8 bits each, *16 × 8/4* fewer bits for rare items. Times are of "
+    "one machine for each model and data set, the one with most of its points, so that fewer seeds may count than for "
+    f"what is kept. A dash: there is none, or it is not measured, or not timed on that machine. {DOUBT}"
 )
 
 

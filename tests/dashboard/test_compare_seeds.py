@@ -77,7 +77,7 @@ def test_times_are_of_one_machine_and_quality_is_of_all(two_machines):
     assert itq["hardware"] == far and "(another machine)" in str(compare.costs([row, itq])), "no ratio of the two"
 
 
-def test_other_test_items_are_never_paired_nor_models_of_another_machine(root, shipped):
+def test_other_test_items_are_never_paired_nor_one_s_own_with_the_reference_study(root, shipped):
     known = seed_comparison.known()
     keys = [key(shipped, "float32", 32), key(shipped, "uniform", 4)]
     assert seed_comparison.differences(known, keys, "recall@20") and len(seed_comparison.by_popularity(known, keys))
