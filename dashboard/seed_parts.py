@@ -11,6 +11,7 @@ from dashboard.budget import Difference
 from dashboard.compare import LETTERS, Key
 from dashboard.labels import QUALITY
 from dashboard.seed_comparison import SHARE, Known
+from dashboard.shipped import MARK
 from dashboard.widgets import plain
 from engine.study.figures import Figure
 
@@ -54,8 +55,9 @@ def unpaired(known: Known, keys: Sequence[Key]) -> None:
 def settings(row: dict[str, Any]) -> dict[str, str]:
     """Return a configuration's settings as words: of all its seeds."""
     found = compare.settings(row)
+    machines = "; ".join(row["machines"]).replace(f"; {MARK}", "; ")
     whole = {"Seed": ("Seeds", ", ".join(map(str, row["of_seeds"]))),
-             "Measured on": ("Measured on", "; ".join(row["machines"]) or "unknown")}  # fmt: skip
+             "Measured on": ("Measured on", machines or "unknown")}  # fmt: skip
     return dict(whole.get(name, (name, value)) for name, value in found.items())
 
 
