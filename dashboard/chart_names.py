@@ -133,7 +133,11 @@ class Name(NamedTuple):
     @property
     def wide(self) -> float:
         """How wide it is, in pixels."""
-        return (len(self.text) + 2) * LETTER
+        return _wide(self.text)
+
+
+def _wide(text: str) -> float:
+    return (len(text) + 2) * LETTER
 
 
 def _room(plot: float, names: Sequence[Name]) -> float:
@@ -174,7 +178,7 @@ def _spans(line: Reference, upward: Sequence[float], log: bool, up: bool, plot: 
     """
     height = (_at(line.value, log) - upward[0]) / ((upward[1] - upward[0]) or 1.0)
     worse = -NEAR if up else NEAR
-    name = Span(height + 2.2 * worse, 0.0, (len(line.text) + 2) * LETTER, 1.15 * NEAR)
+    name = Span(height + 2.2 * worse, 0.0, _wide(line.text), 1.15 * NEAR)
     return [name, Span(height + 1.3 * worse, 0.0, plot, 0.65 * NEAR)]  # of a chart 520 pixels high
 
 

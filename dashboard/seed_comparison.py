@@ -102,17 +102,16 @@ def machines(known: Known, keys: Sequence[Key]) -> list[str]:
 
 
 def rows_of(known: Known, keys: Sequence[Key], machine: str | None) -> list[dict[str, Any]]:
-    """Return a row for each configuration: that of its first seed, with the median of costs, "spec" (of its first run),
+    """Return a row for each configuration: that of ``known.table``, with "spec" (of the run that it is known by),
     "of_seeds" and "machines".
 
     Parameters
     ----------
     machine : whose times count of what was measured on several; None: there is no such configuration
     """
-    rows = []
+    merged, rows = known.table.set_index(["run_id", "query_bits"], drop=False), []
     for key in keys:
-        own = known.points.loc[known.members[key]]
-        row = seeds.merged(own, by_machine=False).iloc[0].to_dict()
+        own, row = known.points.loc[known.members[key]], merged.loc[key].to_dict()
         here = own[own["hardware"] == machine]
         if len(here) and len(here) < len(own):
             timed = seeds.merged(here, by_machine=False).iloc[0]

@@ -75,10 +75,8 @@ def _over_seeds(found: Known) -> None:
     st.markdown("Two to six configurations side by side, over all their seeds: what differs, and what each costs.")
     keys = _choose(found.names, found.of)
     if len(keys) < 2:
-        told = (
-            "float32 with the model that was measured most, and what lies on the frontier of recall@20 against bytes "
-        )
-        _too_few(keys, seed_comparison.suggested(found), told + "per item.")
+        told = "float32 with the model that was measured most, and the frontier of recall@20 against bytes per item."
+        _too_few(keys, seed_comparison.suggested(found), told)
         return
     machine = None
     if machines := seed_comparison.machines(found, keys):
@@ -103,13 +101,14 @@ def _choose(known: dict[Key, str], of: Mapping[Key, Key] | None = None) -> list[
     of : any point → the one that stands for it; None: itself
     """
     asked, odd = compare.parse(st.query_params.get("points", ""))
-    of = of or dict(zip(known, known, strict=True))
+    of = {key: key for key in known} if of is None else of
     odd += [compare.written([key]) for key in asked if key not in of]
-    keys = list(dict.fromkeys(of[key] for key in asked if key in of))
+    there = [of[key] for key in asked if key in of]
+    keys = list(dict.fromkeys(there))
     if odd:
         words = ", ".join(f"“{plain(part)}”" for part in odd[:3])
         st.warning(f"There is no measured point {words} here. Choose others below.", icon=":material/search_off:")
-    if len(keys) < len(asked) - sum(key not in of for key in asked):
+    if len(keys) < len(there):
         st.info("Some of these points are seeds of one configuration: they count as one.", icon=":material/filter_1:")
     if len(keys) > MOST:
         st.warning(f"{len(keys)} points were asked for: the first {MOST} are compared.", icon=":material/filter_6:")
